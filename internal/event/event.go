@@ -1,0 +1,43 @@
+// Package event holds what every room knows of an event: its identity, its type and its
+// record as bytes. Who wants an event and how it travels is not known here.
+package event
+
+import (
+	"strings"
+	"time"
+
+	"tidings/internal/tenant"
+)
+
+// Type is what happened, in our own spelling: channel, dot, word. Each API family has one
+// table from its own spelling ("ANSWERED", "send", "SEND") to these.
+type Type string
+
+// The types of the voice channel.
+const (
+	VoiceInitiated Type = "voice.initiated" // the call is about to be placed
+	VoiceRinging   Type = "voice.ringing"   // the phone rings
+	VoiceAnswered  Type = "voice.answered"  // somebody, or a machine, has answered
+	VoiceCompleted Type = "voice.completed" // the message was spoken to whoever answered
+	VoiceBusy      Type = "voice.busy"      // the line was busy
+	VoiceFailed    Type = "voice.failed"    // the call could not be placed or broke down
+	VoiceNoAnswer  Type = "voice.no_answer" // nobody answered
+)
+
+// Channel is the part of the type before the dot: "voice", "email", "app".
+func (t Type) Channel() string {
+	channel, _, _ := strings.Cut(string(t), ".")
+	return channel
+}
+
+// Event is one thing that happened to a message. An event is never changed after it was
+// made: a retry sends the same ID and the same bytes.
+type Event struct {
+	ID      string        // unique and stable: message ID, slash, word; a duplicate has the same
+	Type    Type          // what happened
+	Time    time.Time     // when, UTC, in milliseconds
+	Tenant  tenant.Tenant // whose event it is
+	Set     string        // the configuration set the message named; "" = none, so nobody receives the event
+	Message string        // ID of the message
+	Record  []byte        // the JSON object that AWS would send, made once, at the source
+}

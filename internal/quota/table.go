@@ -1,0 +1,98 @@
+// Package quota holds the limits that an account works under: one table of them, with the
+// source of each number, and the sliding windows that count towards those that are rates.
+package quota
+
+import "time"
+
+// Name names a limit, as the configuration file and the error texts do.
+type Name string
+
+// The limits of the SMS and Voice API.
+const (
+	ConfigurationSets     Name = "configuration_sets"
+	EventDestinations     Name = "event_destinations_per_set"
+	VoicePerDay           Name = "voice_messages_per_day"
+	VoicePerRecipient     Name = "voice_messages_per_recipient_per_day"
+	VoicePerMinute        Name = "voice_calls_per_minute"
+	VoicePerOrigination   Name = "voice_messages_per_origination_number_per_second"
+	VoiceSeconds          Name = "voice_message_seconds"
+	VoiceBillable         Name = "voice_billable_characters"
+	VoiceCharacters       Name = "voice_characters"
+	VoiceSandboxCountries Name = "voice_sandbox_countries"
+)
+
+// Unlimited is the value of a limit that does not limit.
+const Unlimited int64 = 0
+
+// Limit is one row of the table.
+type Limit struct {
+	Name       Name
+	Production int64         // outside the sandbox; Unlimited = none
+	Sandbox    int64         // in the sandbox
+	Window     time.Duration // over which uses are counted; 0 = a size, not a rate
+	Source     string
+}
+
+const voiceGuide = `SMS and Voice API Reference, "Service Limits"`
+
+// Table is every limit there is.
+var Table = []Limit{
+	{ConfigurationSets, 10_000, 10_000, 0, voiceGuide},
+	{EventDestinations, 10, 10, 0, voiceGuide},
+	{VoicePerDay, Unlimited, 20, 24 * time.Hour, voiceGuide},
+	{VoicePerRecipient, 5, 5, 24 * time.Hour, voiceGuide},
+	{VoicePerMinute, 20, 5, time.Minute, voiceGuide},
+	{VoicePerOrigination, 1, 1, time.Second, voiceGuide},
+	{VoiceSeconds, 5 * 60, 30, 0, voiceGuide},
+	{VoiceBillable, 3_000, 3_000, 0, voiceGuide},
+	{VoiceCharacters, 6_000, 6_000, 0, voiceGuide},
+	{VoiceSandboxCountries, Unlimited, 1, 0, voiceGuide + "; 1 = only the countries of voice.SandboxCountries"},
+}
+
+// Mode says which column of the table applies.
+type Mode string
+
+// The modes.
+const (
+	Production Mode = "production" // the default
+	Sandbox    Mode = "sandbox"    // what AWS gives a new account
+	Off        Mode = "off"        // no limits; sizes that keep the service itself safe stay
+)
+
+// Limits are the limits of one account. The zero value has none.
+type Limits struct {
+	values map[Name]int64
+}
+
+// For returns the limits of mode with the account's own numbers laid over them. An
+// override counts in every mode, also in Off.
+func For(mode Mode, overrides map[Name]int64) Limits {
+	values := make(map[Name]int64, len(Table))
+	for _, row := range Table {
+		switch mode {
+		case Production:
+			values[row.Name] = row.Production
+		case Sandbox:
+			values[row.Name] = row.Sandbox
+		case Off:
+			values[row.Name] = Unlimited
+		}
+	}
+	for name, n := range overrides {
+		values[name] = n
+	}
+	return Limits{values: values}
+}
+
+// Of returns the value of the limit, Unlimited if there is none.
+func (l Limits) Of(name Name) int64 { return l.values[name] }
+
+// Row returns the table's row of the limit, and whether there is one.
+func Row(name Name) (Limit, bool) {
+	for _, row := range Table {
+		if row.Name == name {
+			return row, true
+		}
+	}
+	return Limit{}, false
+}
