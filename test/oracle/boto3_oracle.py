@@ -1,0 +1,144 @@
+"""Goes through a scenario with boto3: boto3_oracle.py SERVICE URL SCENARIO
+
+Prints a line per step that went wrong and how many went right, and ends with status 1 if
+any went wrong. What a step means is said beside the type "step" of scenario_test.go.
+"""
+
+import copy
+import json
+import re
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+
+def client(service, url, step):
+    key = (step.get("credentials") or ["test", "test"]) + [None]
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=step.get("region") or "us-east-1",
+        aws_access_key_id=key[0],
+        aws_secret_access_key=key[1],
+        aws_session_token=key[2],
+        config=Config(retries={"max_attempts": 0}, proxies={}),
+    )
+
+
+def fill(value, n):
+    """Replaces {n} in all strings of value."""
+    if isinstance(value, str):
+        return value.replace("{n}", n)
+    if isinstance(value, list):
+        return [fill(v, n) for v in value]
+    if isinstance(value, dict):
+        return {k: fill(v, n) for k, v in value.items()}
+    return value
+
+
+def repetitions(step):
+    if not step.get("times"):
+        return [step]
+    return [fill(step, "%03d" % (i + 1)) for i in range(step["times"])]
+
+
+def method_name(operation):
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+def call(sms, step, arguments):
+    out = getattr(sms, method_name(step["call"]))(**arguments)
+    metadata = out.pop("ResponseMetadata")
+    if metadata["HTTPStatusCode"] != 200 or not metadata.get("RequestId"):
+        raise AssertionError("a success with the metadata %r" % metadata)
+    return out
+
+
+def perform(sms, step):
+    arguments = copy.deepcopy(step.get("in") or {})
+    if not step.get("walk"):
+        return call(sms, step, arguments)
+    names = []
+    while True:
+        page = call(sms, step, arguments)
+        names += page.get("ConfigurationSets", [])
+        if "NextToken" not in page:
+            return {"ConfigurationSets": names}
+        arguments["NextToken"] = page["NextToken"]
+
+
+def mismatch(want, got):
+    """Says where got is not what is wanted; None = it is."""
+    if isinstance(want, dict):
+        got = got if isinstance(got, dict) else {}
+        for k in sorted(set(want) | set(got)):
+            problem = mismatch(want.get(k), got.get(k))
+            if problem:
+                return ".%s%s" % (k, problem)
+        return None
+    if isinstance(want, list):
+        got = got if isinstance(got, list) else []
+        if len(want) != len(got):
+            return " has %d elements %r, want %d" % (len(got), got, len(want))
+        for i, (w, g) in enumerate(zip(want, got)):
+            problem = mismatch(w, g)
+            if problem:
+                return "[%d]%s" % (i, problem)
+        return None
+    if isinstance(want, str) and want.startswith("~"):
+        if isinstance(got, str) and re.search(want[1:], got):
+            return None
+        return " = %r, want a match for %s" % (got, want[1:])
+    if want is None and got in (None, [], {}):
+        return None
+    return None if want == got else " = %r, want %r" % (got, want)
+
+
+def failure(sms, step, error):
+    """Compares an error with the step's expectation."""
+    got, metadata, want = error.response["Error"], error.response["ResponseMetadata"], step.get("error")
+    seen = "%s %s %r" % (metadata["HTTPStatusCode"], got["Code"], got["Message"])
+    if want is None:
+        return "%s, want a success" % seen
+    if (metadata["HTTPStatusCode"], got["Code"]) != (want["status"], want["code"]):
+        return "%s, want %s %s" % (seen, want["status"], want["code"])
+    if not metadata.get("RequestId"):
+        return "%s has no request ID" % seen
+    # A modelled error has a class of its own, and its member Message beside the common one.
+    modelled = getattr(sms.exceptions, got["Code"], None) if got["Code"] in dir(sms.exceptions) else None
+    if modelled and not (isinstance(error, modelled) and error.response.get("Message") == got["Message"]):
+        return "%s became a %s with Message %r" % (seen, type(error).__name__, error.response.get("Message"))
+    return mismatch(want["message"], got["Message"])
+
+
+def check(service, url, step):
+    sms = client(service, url, step)
+    try:
+        out = perform(sms, step)
+    except ClientError as error:
+        return failure(sms, step, error)
+    if step.get("error"):
+        return "a success, want %(status)s %(code)s" % step["error"]
+    return mismatch(step.get("out"), out)
+
+
+def main(service, url, path):
+    with open(path, encoding="utf-8") as file:
+        scenario = json.load(file)
+    right, wrong = 0, 0
+    for step in scenario["steps"]:
+        for i, repetition in enumerate(repetitions(step)):
+            problem = check(service, url, repetition)
+            if problem:
+                wrong += 1
+                print("%s (%d): %s: %s" % (step["title"], i + 1, step["call"], problem))
+            else:
+                right += 1
+    print("%d steps right, %d wrong" % (right, wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,147 @@
+package oracle
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/session"
+	"github.com/aws/aws-sdk-go/service/pinpointsmsvoice"
+)
+
+// client makes a client of the AWS SDK for Go, version 1: of the Go SDKs the one that has
+// this API. It does not retry, so that each answer is seen.
+func client(t testing.TB, url, region string, creds ...string) *pinpointsmsvoice.PinpointSMSVoice {
+	t.Helper()
+	creds = slices.Concat(creds, []string{testKey, testSecret, ""}[len(creds):])
+	s, err := session.NewSession(&aws.Config{
+		Endpoint:    new(url),
+		Region:      new(region),
+		Credentials: credentials.NewStaticCredentials(creds[0], creds[1], creds[2]),
+		MaxRetries:  new(0),
+		HTTPClient:  &http.Client{},
+	})
+	if err != nil {
+		t.Fatalf("make a client: %v", err)
+	}
+	return pinpointsmsvoice.New(s)
+}
+
+func TestGoSDK(t *testing.T) {
+	t.Parallel()
+	for name, sc := range scenarios(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sc.start(t)
+			for _, st := range sc.Steps {
+				for _, r := range st.repetitions() {
+					c := client(t, s.API, cmp.Or(r.Region, testRegion), r.Credentials...)
+					if problem := r.compare(perform(t, c, r)); problem != "" {
+						t.Errorf("%s: %s", r.Title, problem)
+					}
+				}
+			}
+		})
+	}
+}
+
+// perform carries out the step, all pages of it if it is a walk.
+func perform(t testing.TB, c *pinpointsmsvoice.PinpointSMSVoice, s step) outcome {
+	t.Helper()
+	if !s.Walk {
+		return call(t, c, s.Call, s.In)
+	}
+	in, names := fill(s.In, "").(map[string]any), []any{}
+	for {
+		got := call(t, c, s.Call, in)
+		if got.code != "" {
+			return got
+		}
+		page, _ := got.out.(map[string]any)
+		list, _ := page["ConfigurationSets"].([]any)
+		names = append(names, list...)
+		token, more := page["NextToken"]
+		if !more {
+			return outcome{out: map[string]any{"ConfigurationSets": names}}
+		}
+		in["NextToken"] = token
+	}
+}
+
+// call calls an operation by its name. The SDK's input and output types have the members
+// of the API under the API's names, so JSON serves to fill and to read them.
+func call(t testing.TB, c *pinpointsmsvoice.PinpointSMSVoice, operation string, in map[string]any) outcome {
+	t.Helper()
+	method := reflect.ValueOf(c).MethodByName(operation + "WithContext")
+	if !method.IsValid() {
+		t.Fatalf("the SDK has no operation %s", operation)
+	}
+	input := reflect.New(method.Type().In(1).Elem())
+	text, err := json.Marshal(in)
+	if err == nil {
+		err = json.Unmarshal(text, input.Interface())
+	}
+	if err != nil {
+		t.Fatalf("fill the input of %s: %v", operation, err)
+	}
+	results := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), input})
+	if err, failed := results[1].Interface().(error); failed {
+		return failure(t, operation, err)
+	}
+	text, err = json.Marshal(results[0].Interface())
+	if err != nil {
+		t.Fatalf("read the output of %s: %v", operation, err)
+	}
+	return outcome{out: withoutNulls(decode(t, string(text)))}
+}
+
+// modelled are the SDK's own types for the errors of this API.
+var modelled = map[string]error{
+	pinpointsmsvoice.ErrCodeAlreadyExistsException:        &pinpointsmsvoice.AlreadyExistsException{},
+	pinpointsmsvoice.ErrCodeBadRequestException:           &pinpointsmsvoice.BadRequestException{},
+	pinpointsmsvoice.ErrCodeInternalServiceErrorException: &pinpointsmsvoice.InternalServiceErrorException{},
+	pinpointsmsvoice.ErrCodeLimitExceededException:        &pinpointsmsvoice.LimitExceededException{},
+	pinpointsmsvoice.ErrCodeNotFoundException:             &pinpointsmsvoice.NotFoundException{},
+	pinpointsmsvoice.ErrCodeTooManyRequestsException:      &pinpointsmsvoice.TooManyRequestsException{},
+}
+
+func failure(t testing.TB, operation string, err error) outcome {
+	t.Helper()
+	f, ok := errors.AsType[awserr.RequestFailure](err)
+	if !ok {
+		t.Fatalf("%s: %v, want an answer of the server", operation, err)
+	}
+	if f.RequestID() == "" {
+		t.Errorf("%s: the answer %v has no request ID", operation, err)
+	}
+	if want, ok := modelled[f.Code()]; ok && reflect.TypeOf(err) != reflect.TypeOf(want) {
+		t.Errorf("%s: the SDK made a %T of %s, want a %T", operation, err, f.Code(), want)
+	}
+	return outcome{code: f.Code(), status: f.StatusCode(), message: f.Message()}
+}
+
+// withoutNulls removes the members that the SDK's types have and the answer had not.
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k := range v {
+			if v[k] == nil {
+				delete(v, k)
+			} else {
+				v[k] = withoutNulls(v[k])
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = withoutNulls(v[i])
+		}
+	}
+	return v
+}

@@ -1,0 +1,275 @@
+package oracle
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// scenario is a list of steps that every client must go through with the same results.
+type scenario struct {
+	Quotas string            `json:"quotas"`
+	Config map[string]any    `json:"config"` // of the server; none = its defaults
+	Env    map[string]string `json:"env"`    // of the server
+	Steps  []step            `json:"steps"`
+}
+
+// start runs a server as the scenario wants it.
+func (s scenario) start(t testing.TB) *server {
+	t.Helper()
+	return start(t, options{quotas: s.Quotas, config: s.Config, env: s.Env})
+}
+
+// calls counts the calls that a client makes of the scenario, walks as one.
+func (s scenario) calls() int {
+	n := 0
+	for _, st := range s.Steps {
+		n += len(st.repetitions())
+	}
+	return n
+}
+
+// step is one call. In a string of In or of an expectation, {n} is the number of the
+// repetition, in three digits. An expected string that begins with ~ is a regular
+// expression.
+type step struct {
+	Title       string         `json:"title"`
+	Call        string         `json:"call"`
+	In          map[string]any `json:"in"`
+	Times       int            `json:"times"`       // 0 = once
+	Credentials []string       `json:"credentials"` // key ID, secret, session token; none = the test key
+	Region      string         `json:"region"`      // "" = us-east-1
+	Out         any            `json:"out"`         // of a success
+	Error       *wantError     `json:"error"`
+	// Walk follows NextToken to the end and compares the names of all pages with Out.
+	Walk bool `json:"walk"`
+	CLI  bool `json:"cli"` // also run through the command line, which takes a second a call
+}
+
+type wantError struct {
+	Code    string `json:"code"`
+	Status  int    `json:"status"`
+	Message string `json:"message"`
+}
+
+// outcome is what a call came to.
+type outcome struct {
+	out     any // as decoded from JSON, without what is empty
+	code    string
+	status  int
+	message string
+}
+
+func scenarios(t testing.TB) map[string]scenario {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find the scenarios: %v, %v", files, err)
+	}
+	all := map[string]scenario{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("read a scenario: %v", err)
+		}
+		var s scenario
+		d := json.NewDecoder(strings.NewReader(string(text)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&s); err != nil {
+			t.Fatalf("decode %s: %v", file, err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".json")] = s
+	}
+	return all
+}
+
+// TestScenariosCoverTheAPI holds the scenarios to the contract: every operation succeeds
+// somewhere and every error that the API documents is provoked somewhere.
+func TestScenariosCoverTheAPI(t *testing.T) {
+	t.Parallel()
+	operations := []string{
+		"CreateConfigurationSet", "CreateConfigurationSetEventDestination", "DeleteConfigurationSet",
+		"DeleteConfigurationSetEventDestination", "GetConfigurationSetEventDestinations",
+		"ListConfigurationSets", "SendVoiceMessage", "UpdateConfigurationSetEventDestination",
+	}
+	errors := map[string]int{
+		"AlreadyExistsException": 409, "BadRequestException": 400, "InternalServiceErrorException": 500,
+		"LimitExceededException": 412, "NotFoundException": 404, "TooManyRequestsException": 429,
+	}
+	succeeded, failed := map[string]bool{}, map[string]int{}
+	for name, s := range scenarios(t) {
+		for _, step := range s.Steps {
+			if step.Error == nil {
+				succeeded[step.Call] = true
+				continue
+			}
+			if _, documented := errors[step.Error.Code]; documented {
+				failed[step.Error.Code] = step.Error.Status
+			}
+			if step.Error.Message == "" {
+				t.Errorf("%s, %s: the step expects no message", name, step.Title)
+			}
+		}
+	}
+	if diff := cmp.Diff(operations, slices.Sorted(maps.Keys(succeeded))); diff != "" {
+		t.Errorf("operations that succeed in a scenario (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(errors, failed); diff != "" {
+		t.Errorf("errors that a scenario provokes (-want +got):\n%s", diff)
+	}
+}
+
+// repetitions returns the step once for each of its times, with its number filled in.
+func (s step) repetitions() []step {
+	if s.Times == 0 {
+		return []step{s}
+	}
+	all := make([]step, s.Times)
+	for i := range all {
+		n := fmt.Sprintf("%03d", i+1)
+		all[i] = s
+		all[i].Title = fmt.Sprintf("%s, %s", s.Title, n)
+		all[i].In = fill(s.In, n).(map[string]any)
+		all[i].Out = fill(s.Out, n)
+	}
+	return all
+}
+
+func fill(v any, n string) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "{n}", n)
+	case []any:
+		filled := make([]any, len(v))
+		for i := range v {
+			filled[i] = fill(v[i], n)
+		}
+		return filled
+	case map[string]any:
+		filled := make(map[string]any, len(v))
+		for k := range v {
+			filled[k] = fill(v[k], n)
+		}
+		return filled
+	}
+	return v
+}
+
+// compare tells what is wrong with the outcome; "" = nothing.
+func (s step) compare(got outcome) string {
+	if s.Error == nil {
+		if got.code != "" {
+			return fmt.Sprintf("%s = %d %s %q, want a success", s.Call, got.status, got.code, got.message)
+		}
+		if problem := match(s.Out, got.out); problem != "" {
+			return s.Call + problem
+		}
+		return ""
+	}
+	want := s.Error
+	if got.code != want.Code || got.status != want.Status {
+		return fmt.Sprintf("%s = %d %s %q, want %d %s", s.Call, got.status, got.code, got.message, want.Status, want.Code)
+	}
+	if problem := match(want.Message, got.message); problem != "" {
+		return s.Call + ": message" + problem
+	}
+	return ""
+}
+
+// match compares a value with what is expected of it, where strings that begin with ~ are
+// regular expressions. A missing value matches an empty one.
+func match(want, got any) string {
+	switch want := want.(type) {
+	case map[string]any:
+		got, _ := got.(map[string]any)
+		keys := slices.Concat(slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)))
+		for _, k := range slices.Sorted(slices.Values(keys)) {
+			if problem := match(want[k], got[k]); problem != "" {
+				return "." + k + problem
+			}
+		}
+		return ""
+	case []any:
+		got, _ := got.([]any)
+		if len(got) != len(want) {
+			return fmt.Sprintf(" has %d elements %v, want %d", len(got), got, len(want))
+		}
+		for i := range want {
+			if problem := match(want[i], got[i]); problem != "" {
+				return fmt.Sprintf("[%d]%s", i, problem)
+			}
+		}
+		return ""
+	case string:
+		if pattern, ok := strings.CutPrefix(want, "~"); ok {
+			if s, ok := got.(string); !ok || !regexp.MustCompile(pattern).MatchString(s) {
+				return fmt.Sprintf(" = %v, want a match for %s", got, pattern)
+			}
+			return ""
+		}
+	case nil:
+		if empty(got) {
+			return ""
+		}
+	}
+	if !cmp.Equal(want, got) {
+		return fmt.Sprintf(" = %#v, want %#v", got, want)
+	}
+	return ""
+}
+
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		want, got string
+		ok        bool
+	}{
+		{`{}`, `{}`, true},
+		{`null`, `{"a":[]}`, false},
+		{`{}`, `{"a":[],"b":null}`, true},
+		{`{}`, `{"a":false}`, false},
+		{`{"a":false}`, `{}`, false},
+		{`{"a":"x"}`, `{"a":"x"}`, true},
+		{`{"a":"x"}`, `{"a":"y"}`, false},
+		{`{"a":"~^x+$"}`, `{"a":"xx"}`, true},
+		{`{"a":"~^x+$"}`, `{"a":"xy"}`, false},
+		{`{"a":"~."}`, `{}`, false},
+		{`["x","y"]`, `["x","y"]`, true},
+		{`["x","y"]`, `["y","x"]`, false},
+		{`["x"]`, `["x","y"]`, false},
+	}
+	for _, tt := range tests {
+		if got := match(decode(t, tt.want), decode(t, tt.got)); (got == "") != tt.ok {
+			t.Errorf("match(%s, %s) = %q, want a match: %v", tt.want, tt.got, got, tt.ok)
+		}
+	}
+}
+
+func decode(t testing.TB, text string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("decode %s: %v", text, err)
+	}
+	return v
+}
