@@ -60,7 +60,7 @@ var rooms = map[string][]string{
 	"config":      {"account", "arn", "quota", "tenant"},
 	"admin":       {"configset", "event", "fanout", "fault", "tenant", "voice"},
 	"app":         {everything},
-	"cli":         {"admin", "app", "config"},
+	"cli":         {"admin", "app", "config", "event", "quota", "simulator"},
 	"cmd/tidings": {"cli"},
 	"deps":        {},
 }
@@ -70,8 +70,9 @@ var rooms = map[string][]string{
 // in one room. Metrics are fields of those that count, so their client may be anywhere.
 var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
-	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4"},
-	"github.com/goccy/go-yaml":            {"config", "cli"},
+	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli"}, // cli signs as a client does
+	"github.com/fxamacker/cbor":           {"natsstore"},
+	"github.com/goccy/go-yaml":            {"config"},
 	"github.com/nats-io":                  {"natsstore"},
 	"github.com/nyaruka/phonenumbers":     {"voice"},
 	"github.com/prometheus/client_golang": {everything},
