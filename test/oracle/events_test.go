@@ -30,9 +30,9 @@ var fast = map[string]any{"voice": map[string]any{"simulator": map[string]any{"s
 
 // phone is a row of the simulator's table.
 type phone struct {
-	Number string
-	Name   string
-	Events []string
+	Number   string
+	Behavior string
+	Events   []string
 }
 
 func simulatedPhones(t testing.TB) []phone {
@@ -111,7 +111,7 @@ func TestEventsOfEveryPhone(t *testing.T) {
 		t.Run(service, func(t *testing.T) {
 			byMessage := awaitFinals(t, s, service, target, len(called))
 			for id, p := range called {
-				t.Run(p.Name, func(t *testing.T) { checkRecords(t, id, p, byMessage[id]) })
+				t.Run(p.Behavior, func(t *testing.T) { checkRecords(t, id, p, byMessage[id]) })
 			}
 		})
 	}
