@@ -19,7 +19,7 @@ const (
 )
 
 // VoiceInfo describes a voice. The zero value is no voice.
-type VoiceInfo struct {
+type VoiceInfo struct { //nolint:revive // voice.Info would be about anything; this is about a voice
 	ID       string // as Polly spells it: "Joanna"
 	Language string // code of the language it speaks by default: "en-US"
 	Second   string // code of the other language of a bilingual voice; "" = it has none
@@ -174,7 +174,7 @@ func Voices() []VoiceInfo { return slices.Clone(voices[:]) }
 
 // VoiceByID returns the voice of this ID, however its letters are cased: version 1 of the
 // API writes "Joanna", version 2 "JOANNA".
-func VoiceByID(id string) (VoiceInfo, bool) {
+func VoiceByID(id string) (VoiceInfo, bool) { //nolint:revive // voice.ByID would find a message
 	for i := range voices {
 		if strings.EqualFold(voices[i].ID, id) {
 			return voices[i], true

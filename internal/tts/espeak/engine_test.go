@@ -1,0 +1,100 @@
+package espeak
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"tidings/internal/voice"
+)
+
+func TestTablesKnowEveryVoice(t *testing.T) {
+	t.Parallel()
+	sounds := map[string]string{}
+	for _, v := range voice.Voices() {
+		for _, language := range v.Languages() {
+			args, err := arguments(v.ID, language)
+			if err != nil {
+				t.Errorf("arguments of %s in %s: %v", v.ID, language, err)
+				continue
+			}
+			key := language + strings.Join(args, " ")
+			if other, taken := sounds[key]; taken {
+				t.Errorf("%s and %s are the same in %s", v.ID, other, language)
+			}
+			sounds[key] = v.ID
+		}
+		variant := variants[v.ID]
+		if woman := strings.HasPrefix(variant.name, "f"); woman != (v.Gender == voice.Female) {
+			t.Errorf("%s is %s, but has the variant %q", v.ID, v.Gender, variant.name)
+		}
+		if child := variant.pitch == "75"; child != v.Child {
+			t.Errorf("%s has the pitch %q; want 75 for children only", v.ID, variant.pitch)
+		}
+	}
+	if len(variants) != len(voice.Voices()) {
+		t.Errorf("%d variants for %d voices", len(variants), len(voice.Voices()))
+	}
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ voice, language, want string }{
+		{"Matthew", "en-US", "-b 1 -v en-us --stdin --stdout"},
+		{"Joanna", "en-US", "-b 1 -v en-us+f2 --stdin --stdout"},
+		{"Justin", "en-US", "-b 1 -v en-us --stdin --stdout -p 75"},
+		{"Zhiyu", "cmn-CN", "-b 1 -v cmn-latn-pinyin+f2 --stdin --stdout"},
+		{"Aditi", "en-IN", "-b 1 -v en+f2 --stdin --stdout"},
+		{"Aditi", "hi-IN", "-b 1 -v hi+f2 --stdin --stdout"},
+		{"Miguel", "es-US", "-b 1 -v es-419 --stdin --stdout"},
+	} {
+		got, err := arguments(tc.voice, tc.language)
+		if err != nil || !slices.Equal(got, strings.Fields(tc.want)) {
+			t.Errorf("arguments(%q, %q) = %q, %v, want %q", tc.voice, tc.language, got, err, tc.want)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ in, want string }{
+		{"Hello, world. 1 < 2 & 3", "Hello, world. 1 < 2 & 3"},
+		{"[[[a]]]", "[ [ [a]]]"},
+		{"[\u200b[", "[ ["},
+		{"[\x00[", "[ ["},
+		{"[\xff[", "[ ["},
+		{"[ [", "[ ["},
+		{"\x0150S\x7f\x9b", "50S"},
+		{"a\tb\r\nc\u00a0d\u2028e", "a b  c d e"},
+		{"\u202eabc\u2066\ufeff", "abc"},
+		{"\ue000x\U000f0000\U0010ffff\ufffe", "x"},
+		{"a\xc0\xafb\xff", "ab"},
+		{"\ufffd", "\ufffd"},
+		{"Grüße नमस्ते 😀 e\u0301", "Grüße नमस्ते 😀 e\u0301"},
+	} {
+		if got := clean(tc.in); got != tc.want {
+			t.Errorf("clean(%q) = %q, want %q", tc.in, got, tc.want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("[[a]]\x0150S\xff\u202e")
+	f.Add("[\u200b[\u2028")
+	f.Fuzz(func(t *testing.T, in string) {
+		out := clean(in)
+		if strings.Contains(out, "[[") || !utf8.ValidString(out) {
+			t.Errorf("clean(%q) = %q", in, out)
+		}
+		for _, r := range out {
+			if r != ' ' && (unicode.IsSpace(r) || unicode.In(r, unicode.C)) {
+				t.Errorf("clean(%q) = %q, which still has %U", in, out, r)
+			}
+		}
+		if again := clean(out); again != out {
+			t.Errorf("clean(%q) = %q, but cleaned again %q", in, out, again)
+		}
+	})
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Crashes as espeak-ng does.
+kill -SEGV $$

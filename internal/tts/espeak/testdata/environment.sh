@@ -1,0 +1,4 @@
+#!/bin/sh
+# Complains with its environment.
+env >&2
+exit 3
