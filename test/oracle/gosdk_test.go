@@ -92,7 +92,7 @@ func call(t testing.TB, c *pinpointsmsvoice.PinpointSMSVoice, operation string, 
 		t.Fatalf("fill the input of %s: %v", operation, err)
 	}
 	results := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), input})
-	if err, failed := results[1].Interface().(error); failed {
+	if err, failed := reflect.TypeAssert[error](results[1]); failed {
 		return failure(t, operation, err)
 	}
 	text, err = json.Marshal(results[0].Interface())
