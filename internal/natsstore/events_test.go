@@ -1,6 +1,7 @@
 package natsstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,10 @@ func TestEventsTooLarge(t *testing.T) {
 	wantFault(t, "Publish of 8 MiB", s.Events().Publish(within(t), e), fault.Invalid)
 	e.Record = make([]byte, 3*maxPackBytes)
 	publish(t, s, e)
-	diff(t, "an event larger than a pack", nextPack(t, s).Events, []event.Event{e})
+	got := nextPack(t, s).Events
+	if len(got) != 1 || !bytes.Equal(got[0].Record, e.Record) {
+		t.Errorf("an event larger than a pack came back as %d events, or changed", len(got))
+	}
 }
 
 func TestUnacknowledgedEventsComeAgain(t *testing.T) {

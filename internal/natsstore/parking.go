@@ -104,27 +104,20 @@ func (s *Store) remove(ctx context.Context, stream string, seqs ...uint64) error
 	}
 	ctx, cancel := sess.within(ctx)
 	defer cancel()
+	st := sess.streams[stream]
 	for _, seq := range seqs {
-		err := sess.streams[stream].DeleteMsg(ctx, seq)
-		if err != nil && !isGone(err) {
-			s.doubt()
-			return fmt.Errorf("remove %d from %s: %w", seq, stream, sess.explain(err))
+		err := st.DeleteMsg(ctx, seq)
+		if err == nil {
+			continue
 		}
+		// The server has one error for all that can go wrong with a deletion.
+		if _, gone := st.GetMsg(ctx, seq); errors.Is(gone, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		s.doubt()
+		return fmt.Errorf("remove %d from %s: %w", seq, stream, sess.explain(err))
 	}
 	return nil
-}
-
-// codeNoMessage is what the server says of a sequence that its stream does not have.
-// Source: nats-server, server/errors.json.
-const codeNoMessage jetstream.ErrorCode = 10057
-
-// isGone reports whether a deletion has failed because there is nothing to delete.
-func isGone(err error) bool {
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return true
-	}
-	refused, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && refused.ErrorCode == codeNoMessage
 }
 
 // Backlogs returns what is parked, by subscriber. It reads the headers of all packs.

@@ -2,6 +2,7 @@ package natsstore
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ const urgentShare = 8
 // use.
 type space struct {
 	dir     string
+	log     *slog.Logger
 	reserve int64
 	limit   int64
 	used    atomic.Int64 // as last measured, and what was stored since
@@ -40,7 +42,7 @@ type space struct {
 }
 
 func newSpace(opts Options) *space {
-	return &space{dir: opts.Dir, reserve: opts.ReserveBytes, limit: opts.MaxBytes}
+	return &space{dir: opts.Dir, log: opts.Log, reserve: opts.ReserveBytes, limit: opts.MaxBytes}
 }
 
 // admit reports with a fault that a write of n bytes has no room.
@@ -84,8 +86,14 @@ func (sp *space) measure(free, n int64) (full bool) {
 		reserve += reserve / urgentShare
 		limit -= limit / 64
 	}
-	full = free-n < reserve || sp.used.Load()+n > limit
-	sp.full.Store(full)
+	used := sp.used.Load()
+	full = free-n < reserve || used+n > limit
+	switch was := sp.full.Swap(full); {
+	case full && !was:
+		sp.log.Warn("storage full: nothing new is accepted", "used", used, "limit", sp.limit, "free", free, "reserve", sp.reserve)
+	case was && !full:
+		sp.log.Info("storage has room again", "used", used, "limit", sp.limit, "free", free)
+	}
 	return full
 }
 
@@ -122,9 +130,8 @@ func (s *Store) Status() Status {
 	return st
 }
 
-// look measures the room, and tells the log when the answer has changed.
+// look measures the room anew.
 func (s *Store) look() {
-	was := s.space.full.Load()
 	free, err := s.space.free()
 	if err != nil {
 		s.log.Error("cannot tell the free disk space", "err", err)
@@ -133,11 +140,5 @@ func (s *Store) look() {
 	if sess, err := s.session(); err == nil {
 		s.space.used.Store(int64(sess.srv.GlobalAccount().JetStreamUsage().Store))
 	}
-	full := s.space.measure(free, 0)
-	switch {
-	case full && !was:
-		s.log.Warn("storage full: nothing new is accepted", "used", s.space.used.Load(), "limit", s.opts.MaxBytes, "free", free, "reserve", s.opts.ReserveBytes)
-	case was && !full:
-		s.log.Info("storage has room again", "used", s.space.used.Load(), "limit", s.opts.MaxBytes, "free", free)
-	}
+	s.space.measure(free, 0)
 }
