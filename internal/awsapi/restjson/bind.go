@@ -1,0 +1,137 @@
+package restjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"tidings/internal/fault"
+)
+
+// binding knows which fields of an operation's input come from where.
+type binding struct {
+	path  map[string]int // uri tag -> index of the field
+	query map[string]int // query tag -> index of the field
+	body  bool           // whether any field comes from the body
+}
+
+// bind reads the tags of the input's fields: `uri:"Name"` is a segment of the path and
+// `query:"Name"` a parameter of the query, both for strings and with `json:"-"`; all
+// others are members of the body.
+func bind(route Route) *binding {
+	b := &binding{path: map[string]int{}, query: map[string]int{}}
+	t := reflect.TypeOf(route.Operation.NewInput()).Elem()
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		switch {
+		case tag.Get("uri") != "":
+			b.path[tag.Get("uri")] = i
+		case tag.Get("query") != "":
+			b.query[tag.Get("query")] = i
+		default:
+			b.body = true
+		}
+	}
+	for segment := range strings.SplitSeq(route.Path, "/") {
+		name, ok := wildcard(segment)
+		if _, bound := b.path[name]; ok && !bound {
+			panic(fmt.Sprintf("restjson: the input of %s has no field for %s", route.Operation.Name, segment))
+		}
+	}
+	return b
+}
+
+// fill fills the input, a pointer to a struct. It fails with fault.Invalid, which a
+// family turns into its own exception for bad requests: real services answer a
+// SerializationException here, which no client of ours has a type for.
+func (b *binding) fill(input any, path map[string]string, query url.Values, body []byte) error {
+	if b.body {
+		if err := decode(body, input); err != nil {
+			return err
+		}
+	}
+	v := reflect.ValueOf(input).Elem()
+	for name, i := range b.path {
+		if !utf8.ValidString(path[name]) {
+			return fault.New(fault.Invalid, "", "%s in the path is not UTF-8.", name)
+		}
+		v.Field(i).SetString(path[name])
+	}
+	for name, i := range b.query {
+		if !utf8.ValidString(query.Get(name)) {
+			return fault.New(fault.Invalid, "", "%s in the query is not UTF-8.", name)
+		}
+		v.Field(i).SetString(query.Get(name))
+	}
+	return nil
+}
+
+// decode reads a JSON object. As with AWS, members that nobody knows are ignored, null is
+// like absent, and a value of the wrong type is an error. No body is like an empty object.
+func decode(body []byte, into any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	if !utf8.Valid(body) {
+		return fault.New(fault.Invalid, "", "The request body is not UTF-8.")
+	}
+	err := json.Unmarshal(body, into)
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		f = fault.New(fault.Invalid, "", "%s must be %s, not %s.", subject(wrong.Field), typeName(wrong.Type), article(wrong.Value))
+	} else if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		f = fault.New(fault.Invalid, "", "The request body is not JSON: at byte %d, %v.", syntax.Offset, syntax)
+	} else {
+		f = fault.New(fault.Invalid, "", "The request body cannot be read as JSON.")
+	}
+	f.Err = err
+	return f
+}
+
+func subject(field string) string {
+	if field == "" {
+		return "The request body"
+	}
+	return field
+}
+
+// typeName is how JSON calls what a field of type t holds.
+func typeName(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice:
+		return "an array"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	default:
+		return "a number"
+	}
+}
+
+// article puts an article before the name of a kind of JSON value. Of a number it drops
+// the digits, which the decoder names too.
+func article(value string) string {
+	kind, _, _ := strings.Cut(value, " ")
+	switch kind {
+	case "array", "object":
+		return "an " + kind
+	case "bool":
+		return "true or false"
+	default:
+		return "a " + kind
+	}
+}

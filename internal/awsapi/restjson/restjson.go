@@ -1,0 +1,197 @@
+// Package restjson speaks AWS's REST-JSON protocol for a family of operations: it finds
+// the operation by method and path, fills its input from path, query and body, and writes
+// the output or an exception as JSON.
+//
+// It follows the Smithy documentation, "AWS restJson1 protocol", as far as our families
+// need it: no streams, blobs or times. It knows no service.
+package restjson
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tidings/internal/awsapi"
+	"tidings/internal/fault"
+)
+
+// Config describes a family that speaks REST-JSON.
+type Config struct {
+	Name    string // in logs and metrics: "smsvoice"
+	Service string // in signatures and actions: "sms-voice"
+	Prefix  string // what all paths of the family begin with: "/v1/sms-voice/"
+	Routes  []Route
+	// Exception turns a fault of the operation into what the client is told.
+	Exception func(operation string, f *fault.Error) awsapi.Exception
+}
+
+// Route says which requests are for an operation.
+type Route struct {
+	Method string
+	// Path has segments in braces, each of which fills the input's field with that uri
+	// tag: "/v1/sms-voice/configuration-sets/{ConfigurationSetName}".
+	Path      string
+	Operation awsapi.Operation
+	Rate      int // requests per second that an account may make; 0 = as many as it likes
+}
+
+// Family is an awsapi.Family that speaks REST-JSON.
+type Family struct {
+	config    Config
+	resources []*resource
+}
+
+// resource is one path and what can be done with it.
+type resource struct {
+	path     string
+	segments []string
+	allow    []string // methods
+	actions  map[string]action
+}
+
+type action struct {
+	Route
+	binding *binding
+}
+
+// New makes a Family. It panics if a path names something that the operation's input has
+// no field for: like http.ServeMux, it takes that for a mistake in the program.
+func New(c Config) *Family {
+	f := &Family{config: c}
+	for _, route := range c.Routes {
+		res := f.resource(route.Path)
+		res.actions[route.Method] = action{Route: route, binding: bind(route)}
+		res.allow = append(res.allow, route.Method)
+	}
+	for _, res := range f.resources {
+		res.allow = append(res.allow, http.MethodOptions)
+		slices.Sort(res.allow)
+	}
+	return f
+}
+
+func (f *Family) resource(path string) *resource {
+	i := slices.IndexFunc(f.resources, func(r *resource) bool { return r.path == path })
+	if i >= 0 {
+		return f.resources[i]
+	}
+	res := &resource{path: path, segments: strings.Split(path, "/"), actions: map[string]action{}}
+	f.resources = append(f.resources, res)
+	return res
+}
+
+// Name is the family in logs and metrics.
+func (f *Family) Name() string { return f.config.Name }
+
+// Service is what signatures and actions of the family name.
+func (f *Family) Service() string { return f.config.Service }
+
+// Owns reports whether the path begins as all paths of the family do.
+func (f *Family) Owns(r *http.Request) bool {
+	return strings.HasPrefix(awsapi.RawPath(r), f.config.Prefix)
+}
+
+// Operations returns the names of the family's operations in alphabetical order.
+func (f *Family) Operations() []string {
+	var names []string
+	for _, route := range f.config.Routes {
+		names = append(names, route.Operation.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Resolve finds the operation by path and method. OPTIONS is open on every path that has
+// an operation.
+func (f *Family) Resolve(r *http.Request, body []byte) (awsapi.Call, error) {
+	res, values := f.match(awsapi.RawPath(r))
+	if res == nil {
+		return awsapi.Call{}, &awsapi.RefusedError{Reason: awsapi.UnknownOperation, Msg: "There is no operation at this path. Paths are taken as they come: no slash more or less."}
+	}
+	if r.Method == http.MethodOptions {
+		return awsapi.Call{Operation: "Options", Open: true, Serve: res.options}, nil
+	}
+	a, ok := res.actions[r.Method]
+	if !ok {
+		return awsapi.Call{}, &awsapi.RefusedError{
+			Reason: awsapi.WrongMethod, Allow: res.allow,
+			Msg: "There is no operation of this method at this path; there is one for: " + strings.Join(res.allow, ", ") + ".",
+		}
+	}
+	return awsapi.Call{
+		Operation: a.Operation.Name,
+		Rate:      a.Rate,
+		Serve: func(ctx context.Context, w http.ResponseWriter) error {
+			input := a.Operation.NewInput()
+			if err := a.binding.fill(input, values, r.URL.Query(), body); err != nil {
+				return err
+			}
+			output, err := a.Operation.Invoke(ctx, input)
+			if err != nil {
+				return err
+			}
+			return writeOutput(w, output)
+		},
+	}, nil
+}
+
+// match finds the resource of a path and the values of its segments in braces. Segments
+// are decoded one by one, after the path was split: an encoded slash is part of a name.
+func (f *Family) match(rawPath string) (*resource, map[string]string) {
+	segments := strings.Split(rawPath, "/")
+	for i, raw := range segments {
+		decoded, err := url.PathUnescape(raw)
+		if err != nil || raw == "." || raw == ".." {
+			return nil, nil
+		}
+		segments[i] = decoded
+	}
+	for _, res := range f.resources {
+		if values, ok := res.match(segments); ok {
+			return res, values
+		}
+	}
+	return nil, nil
+}
+
+func (res *resource) match(segments []string) (map[string]string, bool) {
+	if len(segments) != len(res.segments) {
+		return nil, false
+	}
+	values := map[string]string{}
+	for i, want := range res.segments {
+		name, isValue := wildcard(want)
+		switch {
+		case isValue && segments[i] != "":
+			values[name] = segments[i]
+		case isValue || segments[i] != want:
+			return nil, false
+		}
+	}
+	return values, true
+}
+
+// wildcard returns the name in a segment in braces.
+func wildcard(segment string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(segment, "{")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, "}")
+}
+
+// options answers what can be done with a resource, to browsers above all.
+// Source: SMS and Voice API Reference, OPTIONS of each resource; WHATWG Fetch, "CORS
+// preflight". The headers are those that the AWS SDK for JavaScript sends.
+func (res *resource) options(_ context.Context, w http.ResponseWriter) error {
+	methods := strings.Join(res.allow, ", ")
+	h := w.Header()
+	h.Set("Allow", methods)
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", "content-type, x-amz-date, authorization, x-amz-security-token, x-amz-user-agent, x-amz-content-sha256, amz-sdk-invocation-id, amz-sdk-request")
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
