@@ -118,7 +118,7 @@ func typeName(t reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	default:
-		return "a number"
+		return "a whole number of at most 18 digits"
 	}
 }
 

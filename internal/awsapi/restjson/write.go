@@ -52,8 +52,9 @@ func (f *Family) WriteError(w http.ResponseWriter, operation string, err error) 
 }
 
 // refusal is the exception for a request that no operation saw. The names are those that
-// AWS's JSON services send, where there is one.
-// Source: SES API Reference, "Common Errors", for status codes.
+// AWS's JSON services send, where there is one; everything about the signature is a 403.
+// Source: API Gateway Developer Guide, "Gateway response types" (the MISSING_ and INVALID_
+// ones), for the status codes.
 func refusal(r *awsapi.RefusedError) awsapi.Exception {
 	e := awsapi.Exception{Message: r.Msg}
 	switch r.Reason {
@@ -68,7 +69,7 @@ func refusal(r *awsapi.RefusedError) awsapi.Exception {
 	case awsapi.NotSigned:
 		e.Status, e.Code = http.StatusForbidden, "MissingAuthenticationTokenException"
 	case awsapi.IncompleteSignature:
-		e.Status, e.Code = http.StatusBadRequest, "IncompleteSignatureException"
+		e.Status, e.Code = http.StatusForbidden, "IncompleteSignatureException"
 	case awsapi.WrongSignature, awsapi.WrongTime:
 		e.Status, e.Code = http.StatusForbidden, "InvalidSignatureException"
 	case awsapi.UnknownKey:
