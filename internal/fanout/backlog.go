@@ -1,0 +1,339 @@
+package fanout
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"tidings/internal/event"
+	"tidings/internal/sink"
+)
+
+// backlog is what a lane has in the Lot, and how much of it is loaded. Guarded by lane.mu,
+// except for packs and after, which belong to the worker.
+type backlog struct {
+	backlogged   bool      // there may be something; false = there is not
+	generation   uint64    // counts what may have added to it
+	parked       int       // deliveries, as far as known
+	parkedOldest time.Time // when the event of the first of them happened, roughly
+	insuring     *flight   // being parked while under way
+	// passed holds the event IDs of deliveries that are done though they are in the Lot: a
+	// slow attempt that was insured has succeeded after all.
+	passed map[string]struct{}
+
+	packs []*loaded // first the one to deliver from
+	after uint64    // sequence of the last of them
+
+	removals removals
+}
+
+// loaded is a parked pack in memory. Its deliveries are taken from first to last.
+type loaded struct {
+	seq   uint64
+	tally *tally
+	size  int    // deliveries in the pack
+	items []item // the next of them; maybe not all that are left
+	next  int    // the first place behind those that were taken
+	read  int    // the first place that was never loaded
+	whole bool   // items holds all that are left
+}
+
+// removals collects packs that are done, so that several are removed together.
+type removals struct {
+	mu   sync.Mutex
+	seqs []uint64
+}
+
+func (r *removals) add(seqs ...uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seqs = append(r.seqs, seqs...)
+}
+
+func (r *removals) take() []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seqs := r.seqs
+	r.seqs = nil
+	return seqs
+}
+
+// The bounds of what is loaded: bytes while deliveries are under way, and deliveries while
+// the lane rests.
+const (
+	maxLoadedBytes = 4 << 20
+	keptLoaded     = 8
+)
+
+// restore begins with what was parked before the process began.
+func (l *lane) restore(b Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlogged = true
+	l.parked, l.parkedOldest = b.Deliveries, b.Oldest
+	l.window = 1 // it was in trouble
+	l.wake()
+}
+
+// passOver notes a delivery that is done but still in the Lot. mu is held.
+func (l *lane) passOver(eventID string) {
+	if l.passed == nil {
+		l.passed = map[string]struct{}{}
+	}
+	l.passed[eventID] = struct{}{}
+}
+
+// load reads parked packs until a full batch is at hand or the Lot has no more. Only the
+// worker calls it.
+func (l *lane) load(limits sink.Limits) error {
+	for {
+		after, more := l.wanted(limits)
+		if !more {
+			return nil
+		}
+		l.mu.Lock()
+		generation := l.generation
+		l.mu.Unlock()
+		p, err := l.courier.Lot.Next(l.courier.life, l.sub, after)
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			l.drained(generation)
+			return nil
+		}
+		l.admit(p)
+	}
+}
+
+// wanted says behind which sequence to read on, if that is needed for a full batch.
+func (l *lane) wanted(limits sink.Limits) (after uint64, more bool) {
+	count, bytes := 0, 0
+	for _, p := range l.packs {
+		if !p.whole && len(p.items) < limits.Count {
+			return p.seq - 1, true // it was shrunk: read it again
+		}
+		count += len(p.items)
+		for i := range p.items {
+			bytes += len(p.items[i].event.Record)
+		}
+	}
+	return l.after, count < limits.Count && bytes < min(limits.Bytes, maxLoadedBytes)
+}
+
+// drained notes that the Lot has no more behind what is loaded.
+func (l *lane) drained(generation uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.packs) > 0 && !l.packs[0].whole { // the Lot has lost it: an operator's doing
+		l.packs = nil
+	}
+	if generation == l.generation && len(l.packs) == 0 {
+		l.backlogged, l.parked, l.passed, l.tour = false, 0, nil, 0
+	}
+}
+
+// admit loads a pack: a new one, or one that was shrunk.
+func (l *lane) admit(p *ParkedPack) {
+	var to *loaded
+	if len(l.packs) > 0 && !l.packs[0].whole {
+		if l.packs[0].seq == p.Seq {
+			to = l.packs[0]
+		} else {
+			l.packs = nil // the Lot has lost it
+		}
+	}
+	if to == nil {
+		seq := p.Seq
+		to = &loaded{seq: seq, tally: &tally{done: func() { l.removals.add(seq) }}, size: len(p.Deliveries)}
+		to.tally.left.Store(int64(to.size))
+		l.packs = append(l.packs, to)
+		l.after = seq
+	}
+	to.items, to.whole = nil, true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for place := to.next; place < to.size; place++ {
+		d := &p.Deliveries[place]
+		if _, ok := l.passed[d.Event.ID]; !ok {
+			to.items = append(to.items, itemOf(d, to.tally, place))
+		} else if place >= to.read {
+			l.parked--
+			to.tally.settle(1)
+		}
+	}
+	to.read = to.size
+	if len(l.packs) > 0 && len(l.packs[0].items) > 0 {
+		l.parkedOldest = l.packs[0].items[0].event.Time
+	}
+	l.dropEmpty()
+}
+
+// dropEmpty lets go of packs all of which was taken.
+func (l *lane) dropEmpty() {
+	for len(l.packs) > 0 && l.packs[0].whole && len(l.packs[0].items) == 0 {
+		l.packs = l.packs[1:]
+	}
+}
+
+// available returns up to n loaded deliveries. They stay loaded.
+func (l *lane) available(n int) []item {
+	var all []item
+	for _, p := range l.packs {
+		part := p.items[:min(len(p.items), n-len(all))]
+		if len(all) == 0 {
+			all = part[:len(part):len(part)]
+		} else {
+			all = append(all, part...)
+		}
+		if len(all) == n || !p.whole {
+			break
+		}
+	}
+	return all
+}
+
+// advance takes the first n loaded deliveries off. mu is held.
+func (l *lane) advance(n int) {
+	l.parked = max(0, l.parked-n)
+	for n > 0 && len(l.packs) > 0 {
+		p := l.packs[0]
+		k := min(n, len(p.items))
+		if k > 0 {
+			p.next = p.items[k-1].place + 1
+			p.items = p.items[k:]
+			n -= k
+		}
+		if len(p.items) > 0 || !p.whole {
+			break
+		}
+		l.packs = l.packs[1:]
+	}
+	if len(l.packs) > 0 && len(l.packs[0].items) > 0 {
+		l.parkedOldest = l.packs[0].items[0].event.Time
+	}
+}
+
+// shrink lets go of most of what is loaded: a lane that rests must not hold much memory,
+// and can read it again. mu is held, and the worker calls.
+func (l *lane) shrink() {
+	l.dropEmpty()
+	if len(l.packs) == 0 {
+		return
+	}
+	for _, p := range l.packs[1:] {
+		// Nothing of it was taken. What was passed over in it is counted again when it is
+		// read again.
+		l.parked += int(int64(p.size) - p.tally.left.Load())
+	}
+	p := l.packs[0]
+	if len(p.items) > keptLoaded {
+		p.whole = false
+	}
+	kept := make([]item, min(len(p.items), keptLoaded))
+	for i := range kept {
+		kept[i] = p.items[i]
+		kept[i].event = cloneEvent(p.items[i].event)
+	}
+	p.items = kept
+	l.packs = []*loaded{p}
+	l.after = p.seq
+}
+
+// cloneEvent copies an event out of whatever buffer it was decoded in.
+func cloneEvent(e *event.Event) *event.Event {
+	c := *e
+	c.Record = bytes.Clone(e.Record)
+	return &c
+}
+
+// expire buries parked deliveries whose time is over, from the first on to the first that
+// has time left.
+func (l *lane) expire(now time.Time) error {
+	for {
+		l.mu.Lock()
+		backlogged, since, reason := l.backlogged, l.failingSince, l.lastErr
+		l.mu.Unlock()
+		if !backlogged {
+			return nil
+		}
+		if err := l.load(sink.Limits{Count: 1, Bytes: 1}); err != nil {
+			return err
+		}
+		old := l.available(l.courier.set.ParkCount)
+		for i := range old {
+			first := since
+			if p := old[i].past; p != nil && !p.first.IsZero() {
+				first = p.first
+			} else {
+				old[i].past = &past{first: since, last: reason}
+			}
+			if now.Sub(first) < l.courier.set.GiveUp {
+				old = old[:i]
+				break
+			}
+		}
+		if len(old) == 0 {
+			return nil
+		}
+		if err := l.buryOld(old, now); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.advance(len(old))
+		l.mu.Unlock()
+		l.courier.settle(old)
+		l.sweep()
+	}
+}
+
+// sweep removes the packs that are done from the Lot.
+func (l *lane) sweep() {
+	seqs := l.removals.take()
+	if len(seqs) == 0 {
+		return
+	}
+	if err := l.courier.Lot.Remove(l.courier.life, seqs...); err != nil {
+		l.removals.add(seqs...) // with the next; until then a crash would repeat them
+		if l.courier.life.Err() == nil {
+			l.courier.Logger.Error("delivered packs cannot be removed from the parking lot", "destination", l.sub, "packs", len(seqs), "error", err)
+		}
+	}
+}
+
+// drop forgets everything that is owed to a subscriber that was deleted. It reports
+// whether the worker may go on.
+func (l *lane) drop() bool {
+	l.mu.Lock()
+	items := append(l.queue.drain(), l.spill...)
+	l.spill, l.spillBytes = nil, 0
+	backlogged, generation := l.backlogged, l.generation
+	l.packs, l.after = nil, 0
+	l.mu.Unlock()
+	n := len(items)
+	l.courier.settle(items)
+	for backlogged {
+		p, err := l.courier.Lot.Next(l.courier.life, l.sub, 0)
+		if err == nil && p != nil {
+			err = l.courier.Lot.Remove(l.courier.life, p.Seq)
+		}
+		if err != nil {
+			l.fail(failure{err: err})
+			return true
+		}
+		if p == nil {
+			break
+		}
+		n += len(p.Deliveries)
+	}
+	l.drained(generation)
+	l.mu.Lock()
+	l.healed()
+	l.window = 0
+	l.mu.Unlock()
+	if n > 0 {
+		l.courier.Metrics.wasDropped(n)
+		l.courier.Logger.Info("deliveries for a deleted event destination were dropped", "destination", l.sub, "deliveries", n)
+	}
+	return true
+}

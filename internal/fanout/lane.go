@@ -1,0 +1,255 @@
+package fanout
+
+import (
+	"sync"
+	"time"
+
+	"tidings/internal/sink"
+)
+
+// lane is the way to one subscriber.
+//
+// What is owed moves along it: offered items enter the queue, from where the worker takes
+// batches. Whenever the lane is held (it is resting after a failure, its attempt is slow,
+// its queue ran over, or older deliveries are parked), items go to the spill instead, from
+// where the parker takes them to the Lot. What is in the Lot is delivered before what
+// comes after it. Worker and parker are goroutines that exist only while they have work.
+//
+// One attempt is under way at a time. More of them would be more flights of one lane;
+// what depends on there being one is the order in which parked packs are taken (loaded).
+type lane struct {
+	courier *Courier
+	sub     Subscriber
+
+	mu      sync.Mutex
+	retired bool // out of the Courier's map: takes nothing
+
+	queue      fifo
+	spill      []item
+	spillBytes int
+
+	working bool
+	flight  *flight // the attempt under way
+	slow    bool    // it takes so long that what it carries must not stay in memory alone
+	parking bool
+	backlog
+
+	health
+	stats
+
+	slowTimer, parkTimer, restTimer *time.Timer
+	parkDue                         bool // parkTimer runs
+	parkFailures                    int  // in a row
+}
+
+// health is what the lane has learned of its destination. Guarded by lane.mu.
+type health struct {
+	resting  bool      // until restEnd, no attempt is made ...
+	retries  bool      // ... of what has failed before; what is new may go
+	restEnd  time.Time // by the monotonic clock
+	disabled bool      // the rest is due to that
+	seen     sighting  // when the last attempt was prepared
+	window   int       // largest batch after a failure; 0 = the sink's limits alone
+	isolate  int       // so many deliveries travel alone, to find the one that was refused
+	failures int       // attempts in a row
+	culprit  string    // event ID that the first failed attempt of the row began with
+	dead     bool      // attempts failed whatever they began with
+	tour     int       // deliveries in a row that failed alone, with nothing new parked since
+	logged   bool      // the row of failures stands in the log
+}
+
+// stats is what Status shows. Guarded by lane.mu.
+type stats struct {
+	driver       string
+	delivered    uint64
+	lastErr      string
+	lastFailed   time.Time
+	failingSince time.Time // zero = the last attempt succeeded
+}
+
+// sighting is what the Directory says of a subscriber.
+type sighting struct {
+	target      sink.Target
+	enabled, ok bool
+}
+
+func newLane(c *Courier, s Subscriber) *lane {
+	return &lane{courier: c, sub: s}
+}
+
+// offer takes an item in. It fails once the lane is retired.
+func (l *lane) offer(it item) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.retired {
+		return false
+	}
+	if l.held() {
+		l.spillOver(it)
+		return true
+	}
+	l.queue.push(it)
+	if l.queue.len() > l.courier.set.QueueCount || l.queue.bytes > l.courier.set.QueueBytes {
+		l.hold()
+	}
+	l.wake()
+	return true
+}
+
+// held reports whether what comes must not overtake what is elsewhere. mu is held.
+func (l *lane) held() bool {
+	if l.resting && l.retries {
+		return false
+	}
+	return l.resting || l.slow || l.backlogged || l.parking || len(l.spill) > 0
+}
+
+// hold moves the whole queue to the spill, so that the lane is held until that is
+// delivered. mu is held.
+func (l *lane) hold() {
+	if l.resting && l.retries { // new deliveries now stand behind those that rest
+		l.resting, l.retries = false, false
+	}
+	l.spillOver(l.queue.drain()...)
+}
+
+// spillOver appends to the spill, to be parked soon. mu is held.
+func (l *lane) spillOver(items ...item) {
+	if len(items) == 0 {
+		return
+	}
+	l.spill = append(l.spill, items...)
+	for i := range items {
+		l.spillBytes += items[i].size()
+	}
+	l.parkSoon()
+}
+
+// wake starts the worker if there is something it could do. mu is held.
+func (l *lane) wake() {
+	if l.working || !l.runnable() {
+		return
+	}
+	l.working = l.courier.spawn(l.work)
+}
+
+// runnable reports whether an attempt may be made and there is something to attempt. mu
+// is held.
+func (l *lane) runnable() bool {
+	if l.resting && !l.retries {
+		return false
+	}
+	if l.queue.len() > 0 {
+		return true
+	}
+	return !l.resting && (l.backlogged || len(l.spill) > 0 && !l.parking)
+}
+
+// idle reports whether nothing is owed. mu is held.
+func (l *lane) idle() bool {
+	return !l.working && !l.parking && !l.backlogged && l.queue.len() == 0 && len(l.spill) == 0
+}
+
+// waits reports whether the lane is resting.
+func (l *lane) waits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.resting
+}
+
+// work makes attempts until there is nothing to do.
+func (l *lane) work() {
+	for l.goOn() && l.step() {
+	}
+}
+
+// goOn ends the worker when there is nothing to do.
+func (l *lane) goOn() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.working = l.runnable() && !l.courier.stopped.Load()
+	return l.working
+}
+
+// rest makes no attempt for d. With retries, that is only for what has failed before. mu
+// is held.
+func (l *lane) rest(d time.Duration, retries bool) {
+	l.resting, l.retries = true, retries
+	l.restEnd = time.Now().Add(d)
+	if l.restTimer == nil {
+		l.restTimer = time.AfterFunc(d, l.rested)
+		return
+	}
+	l.restTimer.Reset(d)
+}
+
+// rested ends the rest, unless a longer one was begun meanwhile.
+func (l *lane) rested() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.resting {
+		return
+	}
+	if left := time.Until(l.restEnd); left > 0 {
+		l.restTimer.Reset(left)
+		return
+	}
+	l.endRest()
+}
+
+// endRest lets the next attempt be made now. mu is held.
+func (l *lane) endRest() {
+	l.resting, l.retries, l.disabled = false, false, false
+	l.wake()
+}
+
+// recheck ends the rest when there is news: an operator has mended the destination, or
+// somebody has deleted it.
+func (l *lane) recheck(now sighting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resting && now != l.seen {
+		l.endRest()
+	}
+}
+
+// relieve parks at once what waits for it. It reports whether something is on its way to
+// the disk, and how many bytes the queue holds.
+func (l *lane) relieve() (parking bool, queued int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.spill) > 0 {
+		l.park()
+	}
+	return l.parking, l.queue.bytes
+}
+
+// hurry has everything parked that the log has waited for, if the attempt under way has
+// taken long already.
+func (l *lane) hurry(long time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.flight != nil && time.Since(l.flight.began) >= long {
+		l.slow = true
+		l.hold()
+	}
+	l.park()
+}
+
+// overflow parks the queue.
+func (l *lane) overflow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hold()
+	l.park()
+}
+
+func (l *lane) stopTimers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range []*time.Timer{l.slowTimer, l.parkTimer, l.restTimer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
