@@ -139,9 +139,10 @@ func (w *world) play(ctx context.Context) error {
 	for _, end := range w.lives {
 		w.live(ctx, end)
 	}
-	// The last life: a dialer that hangs is hung up by the stop.
-	w.live(ctx, stopping{after: time.Hour})
-	w.live(ctx, stopping{after: time.Hour})
+	// Quiet lives until all is done: a dialer that hangs keeps a line until the stop.
+	for range len(w.messages) + 1 {
+		w.live(ctx, stopping{after: time.Hour})
+	}
 	if !w.allDone() {
 		return fmt.Errorf("done are %v of %d messages", w.done, len(w.messages))
 	}
