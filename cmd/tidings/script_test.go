@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tidings": main})
+}
+
+// TestScripts runs the program from outside, as its users do. Beside testscript's own
+// commands a script has:
+//
+//	serve [args]               start "tidings serve" and wait until it is ready; sets $API and $ADMIN
+//	stop, kill                 end it by SIGTERM, or by SIGKILL
+//	call METHOD PATH [BODY]    send a signed request; standard output is the status, a blank, and the body
+//	await REGEXP GLOB          wait until a line of a file that matches GLOB matches REGEXP
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			s := &session{}
+			env.Values["session"] = s
+			env.Defer(s.end)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serve,
+			"stop":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
+			"kill":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGKILL) },
+			"call":  call,
+			"await": await,
+		},
+	})
+}
+
+// session is the server that a script runs.
+type session struct {
+	process *exec.Cmd
+	log     bytes.Buffer
+}
+
+func of(ts *testscript.TestScript) *session { return ts.Value("session").(*session) }
+
+func (s *session) end() {
+	if s.process != nil {
+		_ = s.process.Process.Kill()
+		_ = s.process.Wait()
+		s.process = nil
+	}
+}
+
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts)
+	program, err := exec.LookPath(filepath.Join(firstDir(ts.Getenv("PATH")), "tidings"))
+	ts.Check(err)
+	s.process = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)...)
+	s.process.Dir = ts.MkAbs(".")
+	s.process.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs("."), "SECRET=" + ts.Getenv("SECRET")}
+	s.log.Reset()
+	s.process.Stderr = &s.log
+	out, err := s.process.StdoutPipe()
+	ts.Check(err)
+	ts.Check(s.process.Start())
+	var ready struct{ API, Admin string }
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		_ = s.process.Wait()
+		s.process = nil
+		ts.Fatalf("the server did not become ready: %v\n%s", err, s.log.String())
+	}
+	ts.Setenv("API", ready.API)
+	ts.Setenv("ADMIN", ready.Admin)
+}
+
+func firstDir(path string) string { return strings.Split(path, string(os.PathListSeparator))[0] }
+
+func (s *session) signal(ts *testscript.TestScript, sig syscall.Signal) {
+	ts.Check(s.process.Process.Signal(sig))
+	err := s.process.Wait()
+	s.process = nil
+	if err != nil && sig != syscall.SIGKILL {
+		ts.Fatalf("the server ended with %v\n%s", err, s.log.String())
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("serve.log"), s.log.Bytes(), 0o600))
+}
+
+func call(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: call METHOD PATH [BODY]")
+	}
+	var body []byte
+	if len(args) == 3 {
+		body = []byte(args[2])
+	}
+	req, err := http.NewRequest(args[0], ts.Getenv("API")+args[1], bytes.NewReader(body))
+	ts.Check(err)
+	keyID, secret := "test", "test"
+	if id := ts.Getenv("KEY"); id != "" {
+		keyID, secret = id, ts.Getenv("SECRET")
+	}
+	sum := sha256.Sum256(body)
+	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
+	ts.Check(v4.NewSigner().SignHTTP(req.Context(), credentials, req, hex.EncodeToString(sum[:]), "sms-voice", "us-east-1", time.Now()))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if (resp.StatusCode < 300) == neg {
+		ts.Fatalf("%s %s: unexpected %s %s", args[0], args[1], resp.Status, text)
+	}
+	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s %s\n", resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), text)
+	var page struct{ NextToken string }
+	if json.Unmarshal(text, &page) == nil {
+		ts.Setenv("NEXT", page.NextToken)
+	}
+}
+
+// patience bounds every wait of a script.
+const patience = 20 * time.Second
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: await REGEXP GLOB")
+	}
+	wanted := regexp.MustCompile(args[0])
+	ticks := time.NewTicker(10 * time.Millisecond)
+	defer ticks.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-ticks.C {
+		files, err := filepath.Glob(ts.MkAbs(args[1]))
+		ts.Check(err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			ts.Check(err)
+			for line := range strings.Lines(string(text)) {
+				if wanted.MatchString(line) {
+					_, _ = fmt.Fprint(ts.Stdout(), line)
+					return
+				}
+			}
+		}
+	}
+	ts.Fatalf("no line of %s matches %s", args[1], args[0])
+}

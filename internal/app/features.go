@@ -1,0 +1,197 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"time"
+
+	"tidings/internal/account"
+	"tidings/internal/api/smsvoice"
+	"tidings/internal/awsapi"
+	"tidings/internal/awsapi/sigv4"
+	"tidings/internal/configset"
+	"tidings/internal/fanout"
+	"tidings/internal/natsstore"
+	"tidings/internal/quota"
+	"tidings/internal/simulator"
+	"tidings/internal/sink"
+	"tidings/internal/sink/file"
+	"tidings/internal/tenant"
+	"tidings/internal/tts"
+	"tidings/internal/tts/espeak"
+	"tidings/internal/tts/wav"
+	"tidings/internal/voice"
+)
+
+// day is how far back the longest window of a quota reaches.
+const day = 24 * time.Hour
+
+func (a *App) openStore(ctx context.Context) (err error) {
+	s := a.cfg.Storage
+	options := natsstore.Options{
+		Dir: a.dir.Path("jetstream"), MaxBytes: int64(s.MaxBytes), ReserveBytes: int64(s.ReserveBytes),
+		KeepEvents: s.KeepEvents, KeepEventsBytes: int64(s.KeepEventsBytes),
+		Log: a.log.With("room", "store"), Registerer: a.metrics,
+	}
+	if countsDays(a.cfg, a.accounts) {
+		options.KeepMessages = day
+	}
+	a.store, err = natsstore.Open(ctx, options)
+	return err
+}
+
+// openDelivery builds the way from the event log to the sinks.
+func (a *App) openDelivery() error {
+	files, err := file.New(a.dir.Path("destinations"), file.Settings{})
+	if err != nil {
+		return err
+	}
+	a.files = files
+	fallback := sink.Binding{Name: "file", Driver: files}
+	bindings := make([]sink.Binding, len(a.cfg.Destinations))
+	for i, d := range a.cfg.Destinations {
+		match, err := sink.ParsePattern(d.Match)
+		if err != nil {
+			return fmt.Errorf("destinations[%d].match: %w", i, err)
+		}
+		bindings[i] = sink.Binding{Name: "file", Match: match, Driver: files}
+	}
+	a.sinks = sink.NewBindings(fallback, bindings...)
+	directory := fanout.SetDirectory{Sets: a.store.ConfigurationSets()}
+	metrics := fanout.NewMetrics(a.metrics)
+	log := a.log.With("room", "delivery")
+	a.courier = fanout.NewCourier(fanout.Parts{
+		Directory: directory, Sinks: a.sinks, Lot: a.store.Parking(), Morgue: a.store.DeadLetters(),
+		Logger: log, Metrics: metrics,
+	}, fanout.Settings{
+		Timeout: a.cfg.Delivery.Timeout, Backoff: a.cfg.Delivery.Backoff,
+		BackoffMax: a.cfg.Delivery.BackoffMax, GiveUp: a.cfg.Delivery.GiveUp,
+	})
+	a.metrics.MustRegister(a.courier)
+	a.router = &fanout.Router{Log: a.store.Events(), Directory: directory, Courier: a.courier, Logger: log, Metrics: metrics}
+	return nil
+}
+
+// openVoice builds the voice channel: speech, carrier, and the life of calls.
+func (a *App) openVoice(ctx context.Context) (*voice.Service, error) {
+	speech, err := a.openSpeech()
+	if err != nil {
+		return nil, err
+	}
+	cfg := a.cfg.Voice
+	options := simulator.Options{
+		Speed: cfg.Simulator.Speed, Keep: cfg.Simulator.KeepRecordings, Numbers: map[string]string{},
+		Log: a.log.With("room", "simulator"), Cut: cutWAV,
+	}
+	for _, n := range cfg.Simulator.Numbers {
+		options.Numbers[n.Number] = n.Behavior
+	}
+	if cfg.Simulator.KeepRecordings > 0 {
+		options.Recordings = a.dir.Path("recordings")
+	}
+	if a.dialer, err = simulator.New(options); err != nil {
+		return nil, err
+	}
+	metrics := voice.NewMetrics(a.metrics)
+	log := a.log.With("room", "voice")
+	a.runner = &voice.Runner{
+		Queue: a.store.Messages(), Publisher: a.store.Events(), Synthesizer: speech, Dialer: a.dialer,
+		Records: voice.Recorder{Words: voice.Words(cfg.EventWords)},
+		Lines:   cfg.Lines, Drain: cfg.Drain, Personal: a.cfg.Log.PersonalData, Log: log, Metrics: metrics,
+	}
+	service := &voice.Service{
+		Queue: a.store.Messages(), Sets: a.store.ConfigurationSets(), Accounts: a.accounts, Windows: quota.NewWindows(),
+		Check: speech.Check, CallInstructions: cfg.CallInstructions, Log: log, Metrics: metrics,
+	}
+	if !countsDays(a.cfg, a.accounts) {
+		return service, nil
+	}
+	err = a.store.Messages().Accepted(ctx, time.Now().Add(-day), func(m voice.Message) error {
+		service.Recount(m)
+		return nil
+	})
+	return service, err
+}
+
+// openSpeech finds the engine that the configuration asks for.
+func (a *App) openSpeech() (*tts.Synthesizer, error) {
+	cfg := a.cfg.Speech
+	options := tts.Options{
+		Dir: a.dir.Path("speech"), CacheBytes: int64(cfg.CacheBytes), Concurrency: cfg.Concurrency,
+		Log: a.log.With("room", "speech"), Registerer: a.metrics,
+	}
+	a.speech = "estimated: texts are not spoken, durations are guessed"
+	if cfg.Engine == "estimate" {
+		return tts.New(options)
+	}
+	engine, err := espeak.Find(cfg.Espeak)
+	switch {
+	case err == nil:
+		options.Engine = engine
+		a.speech = engine.Name() + " " + engine.Version()
+	case cfg.Engine == "auto" && errors.Is(err, exec.ErrNotFound):
+		a.speech = "estimated: espeak-ng is not installed (apt-get install espeak-ng), so texts are not spoken and durations are guessed"
+		a.log.Warn("no speech engine", "speech", a.speech)
+	default:
+		return nil, err
+	}
+	return tts.New(options)
+}
+
+// cutWAV writes the first part of src, of length d, to dst.
+func cutWAV(dst, src string, d time.Duration) error {
+	sound, err := wav.Load(src)
+	if err != nil {
+		return err
+	}
+	return sound.Cut(d).Save(dst)
+}
+
+// openAPI builds the handler of the API listener over the features.
+func (a *App) openAPI(ctx context.Context, messages *voice.Service) (http.Handler, error) {
+	secret, err := a.store.Secret(ctx, "page-tokens")
+	if err != nil {
+		return nil, fmt.Errorf("secret of page tokens: %w", err)
+	}
+	tokens, err := awsapi.NewPageTokens(secret)
+	if err != nil {
+		return nil, err
+	}
+	sets := &configset.Service{
+		Store: a.store.ConfigurationSets(),
+		Limits: func(id string) quota.Limits {
+			if acc, ok := a.accounts.Account(id); ok {
+				return acc.Limits
+			}
+			return quota.For(quota.Production, nil)
+		},
+		Check: func(d configset.Destination) error {
+			t, err := sink.NewTarget(tenant.Tenant{}, d)
+			if err != nil {
+				return err
+			}
+			return a.sinks.Check(t)
+		},
+	}
+	return awsapi.NewHandler(awsapi.Options{
+		Families: []awsapi.Family{
+			smsvoice.New(smsvoice.Config{Sets: sets, Voice: messages, Tokens: tokens, Rates: a.cfg.RequestRates}),
+		},
+		Verifier:   sigv4.New(a.accounts, nil),
+		CORSOrigin: a.cfg.CORSOrigin,
+		Log:        a.log.With("room", "api"),
+		Metrics:    awsapi.NewMetrics(a.metrics),
+	}), nil
+}
+
+var (
+	_ voice.Queue     = (*natsstore.Messages)(nil)
+	_ voice.Publisher = (*natsstore.Events)(nil)
+	_ voice.Accounts  = (*account.Directory)(nil)
+	_ fanout.Log      = (*natsstore.Events)(nil)
+	_ fanout.Lot      = (*natsstore.Parking)(nil)
+	_ fanout.Morgue   = (*natsstore.DeadLetters)(nil)
+)

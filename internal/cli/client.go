@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// apiClient calls the SMS and Voice API as an AWS SDK does: signed with the SDK's signer.
+type apiClient struct {
+	url         string
+	region      string
+	credentials aws.Credentials
+	http        *http.Client
+	signer      *v4.Signer
+}
+
+func newAPIClient(url, region, keyID, secret string, c *http.Client) *apiClient {
+	return &apiClient{
+		url: url, region: region, http: c, signer: v4.NewSigner(),
+		credentials: aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret},
+	}
+}
+
+// apiError is an answer of the API that is no success.
+type apiError struct {
+	status    int
+	exception string
+	message   string
+}
+
+func (e *apiError) Error() string {
+	return fmt.Sprintf("%d %s: %s", e.status, e.exception, e.message)
+}
+
+// call sends one operation and decodes the answer into out.
+func (c *apiClient) call(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		var why struct{ Message string }
+		_ = json.Unmarshal(text, &why) // the status says enough if the body is not JSON
+		return &apiError{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), why.Message}
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+func (c *apiClient) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	sum := sha256.Sum256(body)
+	err = c.signer.SignHTTP(ctx, c.credentials, req, hex.EncodeToString(sum[:]), "sms-voice", c.region, time.Now())
+	return req, err
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+
+	"tidings/internal/config"
+	"tidings/internal/quota"
+)
+
+type configCmds struct {
+	Default configDefaultCmd `cmd:"" help:"Print the commented defaults."`
+	Check   configCheckCmd   `cmd:"" help:"Check a configuration file and report every problem."`
+}
+
+type configDefaultCmd struct{}
+
+func (configDefaultCmd) Run(w World) error {
+	_, err := w.Stdout.Write(config.DefaultText())
+	return err
+}
+
+type configCheckCmd struct {
+	File string `arg:"" help:"The file to check."`
+}
+
+func (c configCheckCmd) Run(w World) error {
+	cfg, err := config.Load(c.File, w.Getenv)
+	if err != nil {
+		return misuse{err}
+	}
+	if err := cfg.Validate(w.Getenv); err != nil {
+		return misuse{fmt.Errorf("%s:\n%w", c.File, err)}
+	}
+	_, err = fmt.Fprintf(w.Stdout, "%s: good\n", c.File)
+	return err
+}
+
+// settings are the flags that mirror keys of the configuration.
+type settings struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file (or TIDINGS_CONFIG)."`
+	Listen string `placeholder:"ADDRESS" help:"Where the AWS APIs are served (listen)."`
+	Admin  string `placeholder:"ADDRESS" help:"Where health, metrics and the event log are served (admin)."`
+	Data   string `placeholder:"DIR" help:"Directory of everything that survives a restart (data)."`
+	Quotas string `placeholder:"MODE" help:"Limits: production, sandbox or off (quotas)."`
+}
+
+// load reads the configuration with the flags laid over it.
+func (s settings) load(w World) (*config.Config, error) {
+	file := s.Config
+	if file == "" {
+		file = w.Getenv("TIDINGS_CONFIG")
+	}
+	cfg, err := config.Load(file, w.Getenv)
+	if err != nil {
+		return nil, misuse{err}
+	}
+	for _, flag := range []struct {
+		value string
+		set   func(string)
+	}{
+		{s.Listen, func(v string) { cfg.Listen = v }},
+		{s.Admin, func(v string) { cfg.Admin = v }},
+		{s.Data, func(v string) { cfg.Data = v }},
+		{s.Quotas, func(v string) { cfg.Quotas = quota.Mode(v) }},
+	} {
+		if flag.value != "" {
+			flag.set(flag.value)
+		}
+	}
+	if err := cfg.Validate(w.Getenv); err != nil {
+		return nil, misuse{fmt.Errorf("the configuration has problems:\n%w", err)}
+	}
+	return cfg, nil
+}
