@@ -2,7 +2,10 @@
 // source of each number, and the sliding windows that count towards those that are rates.
 package quota
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Name names a limit, as the configuration file and the error texts do.
 type Name string
@@ -78,9 +81,7 @@ func For(mode Mode, overrides map[Name]int64) Limits {
 			values[row.Name] = Unlimited
 		}
 	}
-	for name, n := range overrides {
-		values[name] = n
-	}
+	maps.Copy(values, overrides)
 	return Limits{values: values}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -262,8 +263,8 @@ func modelWait(uses []time.Time, now time.Time, u Use) time.Duration {
 }
 
 func without(times []time.Time, at time.Time) []time.Time {
-	for i := len(times) - 1; i >= 0; i-- {
-		if times[i].Equal(at) {
+	for i, other := range slices.Backward(times) {
+		if other.Equal(at) {
 			return append(times[:i:i], times[i+1:]...)
 		}
 	}

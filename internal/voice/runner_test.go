@@ -94,7 +94,7 @@ func TestCallsAreLivedToTheirEnd(t *testing.T) {
 					t.Error("the message is not done")
 				}
 				var rec record
-				if err := json.Unmarshal(d.last(t, "m").Record, &rec); err != nil {
+				if err := json.Unmarshal(d.last(t).Record, &rec); err != nil {
 					t.Fatalf("Unmarshal(record) = %v", err)
 				}
 				if rec.MessageStatusDescription != tt.reason {
@@ -185,7 +185,7 @@ func TestACallDoesNotWaitForTheDisk(t *testing.T) {
 		if !slices.Equal(d.types("m"), want) {
 			t.Errorf("events = %v, want %v", d.types("m"), want)
 		}
-		if at := d.last(t, "m").Time.Sub(begun); at != 8*time.Second {
+		if at := d.last(t).Time.Sub(begun); at != 8*time.Second {
 			t.Errorf("the final event is of %v, want the end of the call at 8s", at)
 		}
 	})
@@ -208,7 +208,7 @@ func TestRecovery(t *testing.T) {
 			if got := d.types("m"); !slices.Equal(got, tt.want) {
 				t.Errorf("begun %v: events = %v, want %v", tt.begun, got, tt.want)
 			}
-			if rec := string(d.last(t, "m").Record); slices.Contains(tt.want, event.VoiceFailed) && !strings.Contains(rec, `"messageStatusDescription":"service restarted during the call"`) {
+			if rec := string(d.last(t).Record); slices.Contains(tt.want, event.VoiceFailed) && !strings.Contains(rec, `"messageStatusDescription":"service restarted during the call"`) {
 				t.Errorf("record = %s, want the reason of the failure", rec)
 			}
 			if !d.allDone() {
@@ -229,7 +229,7 @@ func TestShutdown(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDisk(message("m"))
 			run(t, d, &Runner{Synthesizer: speaker(nil), Dialer: dialer(answers), Drain: 30 * time.Second}, stopAfter(time.Second))
-			if got := d.last(t, "m").Type; got != event.VoiceCompleted || !d.allDone() {
+			if got := d.last(t).Type; got != event.VoiceCompleted || !d.allDone() {
 				t.Errorf("the call ended %v, done %v, want completed and done", got, d.allDone())
 			}
 		})
@@ -240,7 +240,7 @@ func TestShutdown(t *testing.T) {
 			d := newDisk(message("m"))
 			begun := time.Now()
 			run(t, d, &Runner{Synthesizer: speaker(nil), Dialer: dialer(answers), Drain: 3 * time.Second}, stopAfter(time.Second))
-			e := d.last(t, "m")
+			e := d.last(t)
 			if e.Type != event.VoiceFailed || !strings.Contains(string(e.Record), reasonStopped) || !d.allDone() {
 				t.Errorf("the call ended with %s, done %v, want failed for the stop, and done", e.Record, d.allDone())
 			}
