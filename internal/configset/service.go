@@ -101,7 +101,7 @@ func (s *Service) CreateDestination(ctx context.Context, t tenant.Tenant, scope 
 	return s.change(ctx, Key{Tenant: t, Scope: scope, Name: set}, func(c *Set) error {
 		if _, ok := c.Destination(d.Name); ok {
 			return fault.New(fault.Exists, fault.EventDestination,
-				"Event destination %s already exists in configuration set %s.", d.Name, set)
+				"Event destination <%s> already exists in configuration set <%s>.", d.Name, set)
 		}
 		limit := s.limits(t.Account).Of(quota.EventDestinations)
 		if limit == quota.Unlimited || limit > maxDestinations {
@@ -109,7 +109,7 @@ func (s *Service) CreateDestination(ctx context.Context, t tenant.Tenant, scope 
 		}
 		if int64(len(c.Destinations)) >= limit {
 			return fault.New(fault.LimitExceeded, fault.EventDestination,
-				"Event destination limit exceeded for configuration set %s.", set)
+				"Event destination limit exceeded for configuration set <%s>.", set)
 		}
 		c.Destinations = append(c.Destinations, d)
 		return nil
@@ -234,18 +234,18 @@ func (s *Service) now() time.Time {
 }
 
 func setExists(name string, cause error) error {
-	f := fault.New(fault.Exists, fault.ConfigurationSet, "Configuration set %s already exists.", name)
+	f := fault.New(fault.Exists, fault.ConfigurationSet, "Configuration set <%s> already exists.", name)
 	f.Err = cause
 	return f
 }
 
 func setNotFound(name string, cause error) error {
-	f := fault.New(fault.NotFound, fault.ConfigurationSet, "Configuration set %s does not exist.", name)
+	f := fault.New(fault.NotFound, fault.ConfigurationSet, "Configuration set <%s> does not exist.", name)
 	f.Err = cause
 	return f
 }
 
 func destinationNotFound(name, set string) error {
 	return fault.New(fault.NotFound, fault.EventDestination,
-		"Event destination %s does not exist in configuration set %s.", name, set)
+		"Event destination <%s> does not exist in configuration set <%s>.", name, set)
 }

@@ -160,7 +160,7 @@ func TestCreate(t *testing.T) {
 	}
 	mustCreate(t, s, there, "a") // another region, another set
 	wantFault(t, "Create of a second", s.Create(t.Context(), here, configset.Voice, "a"),
-		fault.Exists, fault.ConfigurationSet, "Configuration set a already exists.")
+		fault.Exists, fault.ConfigurationSet, "Configuration set <a> already exists.")
 	for _, name := range []string{"a b", "a.b", "ä", strings.Repeat("x", 65), "a/b", "a\x00", "a\n"} {
 		wantFault(t, fmt.Sprintf("Create(%q)", name), s.Create(t.Context(), here, configset.Voice, name),
 			fault.Invalid, fault.ConfigurationSet, "1 to 64 letters")
@@ -241,12 +241,12 @@ func TestDelete(t *testing.T) {
 	}
 	for _, name := range []string{"a", "never", "not/legal"} {
 		wantFault(t, "Delete", s.Delete(t.Context(), here, configset.Voice, name),
-			fault.NotFound, fault.ConfigurationSet, "Configuration set "+name+" does not exist.")
+			fault.NotFound, fault.ConfigurationSet, "Configuration set <"+name+"> does not exist.")
 	}
 	_, err := s.Destinations(t.Context(), here, configset.Voice, "a")
-	wantFault(t, "Destinations", err, fault.NotFound, fault.ConfigurationSet, "Configuration set a does not exist.")
+	wantFault(t, "Destinations", err, fault.NotFound, fault.ConfigurationSet, "Configuration set <a> does not exist.")
 	wantFault(t, "CreateDestination", s.CreateDestination(t.Context(), here, configset.Voice, "a", destination("d")),
-		fault.NotFound, fault.ConfigurationSet, "Configuration set a does not exist.")
+		fault.NotFound, fault.ConfigurationSet, "Configuration set <a> does not exist.")
 }
 
 func TestDestinationsKeepTheirOrder(t *testing.T) {
@@ -261,7 +261,7 @@ func TestDestinationsKeepTheirOrder(t *testing.T) {
 		}
 	}
 	wantFault(t, "a second y", s.CreateDestination(t.Context(), here, configset.Voice, "a", destination("y")),
-		fault.Exists, fault.EventDestination, "Event destination y already exists in configuration set a.")
+		fault.Exists, fault.EventDestination, "Event destination <y> already exists in configuration set <a>.")
 
 	changed := configset.EventDestination{
 		Name: "y", Types: []event.Type{event.VoiceFailed},
@@ -286,7 +286,7 @@ func TestDestinationsKeepTheirOrder(t *testing.T) {
 		t.Error("Destinations hands out the stored types themselves")
 	}
 
-	missing := "Event destination z does not exist in configuration set a."
+	missing := "Event destination <z> does not exist in configuration set <a>."
 	wantFault(t, "Update of a missing", s.UpdateDestination(t.Context(), here, configset.Voice, "a", destination("z")),
 		fault.NotFound, fault.EventDestination, missing)
 	wantFault(t, "Delete of a missing", s.DeleteDestination(t.Context(), here, configset.Voice, "a", "z"),
@@ -303,7 +303,7 @@ func TestTheLimitOfDestinations(t *testing.T) {
 			err := s.CreateDestination(t.Context(), here, configset.Voice, "a", destination(fmt.Sprintf("d-%d", i)))
 			if err != nil {
 				wantFault(t, "CreateDestination", err, fault.LimitExceeded, fault.EventDestination,
-					"Event destination limit exceeded for configuration set a.")
+					"Event destination limit exceeded for configuration set <a>.")
 			}
 		})
 	}

@@ -120,9 +120,9 @@ func TestOddRequests(t *testing.T) {
 		{"an empty body", request{method: "POST"}, 400, "BadRequestException", "name"},
 		{"members nobody knows", request{method: "POST", body: `{"ConfigurationSetName":"odd","Colour":"red"}`}, 200, "", ""},
 		{"a body of 16 MiB", request{method: "POST", path: send, body: strings.Repeat(" ", 16<<20)}, 413, "RequestEntityTooLargeException", "at most"},
-		{"a slash in a name", request{path: setsPath + "/a%2Fb/event-destinations"}, 404, "NotFoundException", "Configuration set a/b does not exist."},
-		{"a plus in a name", request{path: setsPath + "/a+b/event-destinations"}, 404, "NotFoundException", "Configuration set a+b does not exist."},
-		{"dots for a name", request{path: setsPath + "/%2E%2E/event-destinations"}, 404, "NotFoundException", "Configuration set .. does not exist."},
+		{"a slash in a name", request{path: setsPath + "/a%2Fb/event-destinations"}, 404, "NotFoundException", "Configuration set <a/b> does not exist."},
+		{"a plus in a name", request{path: setsPath + "/a+b/event-destinations"}, 404, "NotFoundException", "Configuration set <a+b> does not exist."},
+		{"dots for a name", request{path: setsPath + "/%2E%2E/event-destinations"}, 404, "NotFoundException", "Configuration set <..> does not exist."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
