@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -159,13 +160,17 @@ func TestHealsAfterDiskFull(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	opts := Options{Dir: filepath.Join(dir, "store"), ReserveBytes: 4 << 20}
+	opts := Options{Dir: filepath.Join(dir, "store"), ReserveBytes: 4 << 20, KeepMessages: time.Hour}
 	s := openStore(t, opts)
 	s.space.reserve = -1 << 40 // nothing is refused in time
 	runStore(t, s)
-	held := message(1_000_000)
+	create(t, s, setKeyOf("before"))
+	held, brief := message(1_000_000), message(1_000_001)
 	put(t, s, held)
-	job := nextJob(t, s) // in hand all the time
+	heldJob := nextJob(t, s) // in hand all the time
+	put(t, s, brief)
+	briefJob := nextJob(t, s) // ends while there is no server
+	publish(t, s, eventOf(brief, event.VoiceInitiated), eventOf(brief, event.VoiceBusy))
 
 	w := startWriters(t, s)
 	w.atLeast(t, 200)
@@ -173,10 +178,11 @@ func TestHealsAfterDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for round := range 3 {
+	for range 3 {
 		remove := ballast(t, dir, 0)
 		w.untilRefused(t)
-		t.Logf("round %d: status %+v", round, s.Status())
+		waitFor(t, "the store to see it", func() bool { return s.Status().State == StateReopening })
+		briefJob.Done()
 		remove()
 		sess, err := s.await(within(t), former)
 		if err != nil {
@@ -185,45 +191,63 @@ func TestHealsAfterDiskFull(t *testing.T) {
 		former = sess
 		w.atLeast(t, w.count()+200)
 	}
+	get(t, s, setKeyOf("before"))
+	create(t, s, setKeyOf("after"))
 	acknowledged := w.stop()
-
 	publish(t, s, eventOf(held, event.VoiceInitiated), eventOf(held, event.VoiceCompleted))
-	job.Done()
-	acknowledged[held.ID+"/"+string(event.VoiceInitiated)] = true
-	check := func(s *Store) {
-		stored := map[string]bool{}
-		err := s.Events().Read(within(t), Position{}, false, func(_ uint64, _ time.Time, events []event.Event) error {
-			for _, e := range events {
-				stored[e.ID] = true
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatalf("Read = %v, want nil", err)
-		}
-		err = s.Messages().Accepted(within(t), time.Time{}, func(m voice.Message) error {
-			stored[m.ID] = true
-			return nil
-		})
-		if err != nil {
-			t.Fatalf("Accepted = %v, want nil", err)
-		}
-		for id := range acknowledged {
-			if !stored[id] {
-				t.Errorf("%s was acknowledged and is lost", id)
-			}
-		}
-		t.Logf("%d acknowledged, %d stored", len(acknowledged), len(stored))
-	}
-	check(s)
-	if len(w.took) < 100 {
-		t.Errorf("the reader took %d packs, want many", len(w.took))
-	}
+	heldJob.Done()
+	waiting := wantStored(t, s, acknowledged)
 	for seq, n := range w.took {
 		if n > 1 {
 			t.Errorf("pack %d was handed out %d times", seq, n)
 		}
 	}
+	half := waiting / 2
+	ended := map[string]bool{held.ID: true, brief.ID: true}
+	drain(t, s, half, ended)
+	closeStore(t, s)
+
+	s = openStore(t, opts)
+	if again := wantStored(t, s, acknowledged); again != waiting-half {
+		t.Errorf("%d calls wait after a restart, want %d", again, waiting-half)
+	}
+	drain(t, s, waiting-half, ended)
+	noJob(t, s, message(2_000_000))
+}
+
+// wantStored looks for every acknowledged record on disk, and returns how many calls
+// have not ended.
+func wantStored(t *testing.T, s *Store, acknowledged map[string]bool) (waiting int) {
+	t.Helper()
+	stored := map[string]bool{}
+	ended := map[string]bool{}
+	err := s.Events().Read(within(t), Position{}, false, func(_ uint64, _ time.Time, events []event.Event) error {
+		for _, e := range events {
+			stored[e.ID] = true
+			ended[e.Message] = ended[e.Message] || slices.Contains(final, e.Type)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("Read = %v, want nil", err)
+	}
+	err = s.Messages().Accepted(within(t), time.Time{}, func(m voice.Message) error {
+		stored[m.ID] = true
+		if !ended[m.ID] {
+			waiting++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("Accepted = %v, want nil", err)
+	}
+	for id := range acknowledged {
+		if !stored[id] {
+			t.Errorf("%s was acknowledged and is lost", id)
+		}
+	}
+	t.Logf("%d acknowledged, %d stored, %d calls wait", len(acknowledged), len(stored), waiting)
+	return waiting
 }
 
 // writers put and publish without end and remember what was acknowledged; beside them a

@@ -111,12 +111,11 @@ func (e *Events) Read(ctx context.Context, from Position, follow bool, each func
 		}
 		var refused error
 		err = e.store.scan(ctx, sess, r, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
-			events, err := decodeEvents(msg)
-			if err != nil {
-				return err
+			var events []event.Event
+			if events, refused = decodeEvents(msg); refused == nil {
+				r.from = meta.Sequence.Stream + 1
+				refused = each(meta.Sequence.Stream, meta.Timestamp.UTC(), events)
 			}
-			r.from = meta.Sequence.Stream + 1
-			refused = each(meta.Sequence.Stream, meta.Timestamp.UTC(), events)
 			return refused
 		})
 		switch {
@@ -124,10 +123,14 @@ func (e *Events) Read(ctx context.Context, from Position, follow bool, each func
 			return refused
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case sess.ctx.Err() == nil:
-			return fmt.Errorf("read events: %w", err)
 		case !follow:
-			return reopeningFault(err)
+			return fmt.Errorf("read events: %w", sess.explain(err))
+		case sess.ctx.Err() == nil:
+			e.store.doubt()
+			if !pause(ctx, e.store.tune.guard) {
+				return ctx.Err()
+			}
+			sess = nil // the same one may serve again
 		}
 	}
 }

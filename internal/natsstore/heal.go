@@ -21,25 +21,27 @@ func (s *Store) guard(ctx context.Context) {
 	defer tick.Stop()
 	checkup := time.Now()
 	for {
+		doubt := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.doubts:
-			checkup = time.Time{}
+			doubt = true
 		case <-tick.C:
 		}
 		s.look()
-		if time.Since(checkup) < checkupInterval {
-			continue
-		}
-		checkup = time.Now()
 		s.mu.Lock()
 		sess := s.sess // also one that has ended
 		s.mu.Unlock()
 		if sess == nil {
 			return // closed
 		}
-		if cause := sess.unhealthy(); cause != nil {
+		cause := sess.over()
+		if cause == nil && (doubt || time.Since(checkup) >= checkupInterval) {
+			checkup = time.Now()
+			cause = sess.unhealthy()
+		}
+		if cause != nil {
 			s.heal(ctx, sess, cause)
 		}
 	}

@@ -88,13 +88,16 @@ func (b *inbox) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if sess.ctx.Err() == nil {
+		if sess.ctx.Err() != nil {
+			continue
+		}
+		b.store.doubt()
+		if !pause(ctx, b.store.tune.guard) {
+			return
+		}
+		if sess.over() == nil {
 			b.store.log.Error("reading a stream has failed", "stream", b.stream, "err", err)
-			b.store.doubt()
-			if !pause(ctx, b.store.tune.guard) {
-				return
-			}
-			sess = nil
+			sess = nil // the same one may serve again
 		}
 	}
 }
@@ -292,21 +295,14 @@ func (b *inbox) giveBack(sess *session) {
 	// nothing, it has seen all acknowledgements before it.
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	if _, err := sess.nc.RequestWithContext(ctx, b.reply, []byte(ackProgress)); err != nil {
+	if _, err := sess.nc.RequestWithContext(ctx, b.reply, []byte(answerProgress)); err != nil {
 		b.store.log.Warn("giving back what is in hand has failed", "stream", b.stream, "err", err)
 	}
 }
 
-// ackProgress is the answer to a delivery that only says that it is being worked on.
-// Source: NATS ADR-15, "JetStream Subscribe Workflow".
-const ackProgress = "+WPI"
-
-// reclaimWait is the AckWait under which everything that a former life had in hand counts
-// as abandoned.
-const reclaimWait = time.Millisecond
-
 // reclaim makes the server deliver again what was in hand when the former session ended,
-// now and not after AckWait: a change of AckWait makes it look for expired packs at once.
+// now and not after AckWait: it refuses everything between the consumer's floor and the
+// last delivery. The server ignores a refusal of what is not pending.
 func (b *inbox) reclaim(ctx context.Context, sess *session) error {
 	c, err := sess.js.Consumer(ctx, b.stream, b.consumer)
 	if err != nil {
@@ -319,35 +315,26 @@ func (b *inbox) reclaim(ctx context.Context, sess *session) error {
 	if info.NumAckPending == 0 {
 		return nil
 	}
-	cfg := b.store.consumerConfig(b.consumer)
-	short := cfg
-	short.AckWait = reclaimWait
-	if c, err = sess.js.UpdateConsumer(ctx, b.stream, short); err != nil {
+	subject := func(seq uint64) string {
+		return fmt.Sprintf(answerSubject, b.stream, b.consumer, seq, info.Delivered.Consumer)
+	}
+	first := info.AckFloor.Stream + 1
+	for seq := first; seq <= info.Delivered.Stream; seq++ {
+		if err := sess.nc.Publish(subject(seq), []byte(answerNak)); err != nil {
+			return fmt.Errorf("reclaim: %w", err)
+		}
+	}
+	if _, err := sess.nc.RequestWithContext(ctx, subject(first), []byte(answerProgress)); err != nil {
 		return fmt.Errorf("reclaim: %w", err)
 	}
-	err = b.untilReclaimed(ctx, sess, c)
-	if _, uerr := sess.js.UpdateConsumer(ctx, b.stream, cfg); uerr != nil {
-		return fmt.Errorf("reclaim: %w", uerr)
-	}
-	return err
+	return nil
 }
 
-// untilReclaimed takes packs one by one until the first abandoned one comes: the server
-// finds all of them in one pass, a tenth of a second after the change of AckWait.
-func (b *inbox) untilReclaimed(ctx context.Context, sess *session, c jetstream.Consumer) error {
-	for range 8 {
-		if !pause(ctx, 110*time.Millisecond) {
-			return ctx.Err()
-		}
-		if err := b.fetch(ctx, sess, c, 1, 500*time.Millisecond); err != nil {
-			return err
-		}
-		b.mu.Lock()
-		found := len(b.seen) > 0
-		b.mu.Unlock()
-		if found {
-			return nil
-		}
-	}
-	return nil // whatever is left comes after AckWait
-}
+// Answers to a delivery, and the subject they go to: stream, consumer, and the sequences
+// of the message in the stream and of the delivery.
+// Source: NATS ADR-15, "JetStream Subscribe Workflow", first format of the subject.
+const (
+	answerNak      = "-NAK"
+	answerProgress = "+WPI" // only says that it is being worked on
+	answerSubject  = "$JS.ACK.%s.%s.1.%d.%d.0.0"
+)

@@ -142,7 +142,7 @@ func (m *Messages) Accepted(ctx context.Context, since time.Time, each func(voic
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read accepted messages: %w", err)
+		return fmt.Errorf("read accepted messages: %w", sess.explain(err))
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func TestCallsOfAFormerLife(t *testing.T) {
 					nil,
 					{event.VoiceInitiated},
 					{event.VoiceInitiated, event.VoiceRinging, event.VoiceAnswered},
-					{event.VoiceInitiated, event.VoiceBusy}, // ended, not done
+					{event.VoiceInitiated, event.VoiceBusy},                                               // ended, not done
 					{event.VoiceInitiated, event.VoiceRinging, event.VoiceAnswered, event.VoiceCompleted}, // ended and done
 				}[i%5]
 				for _, step := range steps {

@@ -83,14 +83,6 @@ func (p *Parking) Next(ctx context.Context, sub fanout.Subscriber, after uint64)
 	return pack, nil
 }
 
-// explain turns a failure that the end of the session has caused into a fault.
-func (sess *session) explain(err error) error {
-	if sess.ctx.Err() != nil {
-		return reopeningFault(err)
-	}
-	return err
-}
-
 // Remove forgets packs. Removing one that is gone is no error.
 func (p *Parking) Remove(ctx context.Context, seqs ...uint64) error {
 	return p.store.remove(ctx, streamParked, seqs...)

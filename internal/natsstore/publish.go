@@ -106,13 +106,11 @@ func (sess *session) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 
 // refusal turns what the server says against a write into what the caller may know.
 func (s *Store) refusal(err *jetstream.APIError) error {
-	switch err.ErrorCode {
-	case codeInsufficientResources, codeStorageExceeded:
+	full := err.ErrorCode == codeInsufficientResources || err.ErrorCode == codeStorageExceeded
+	if full || err.ErrorCode == codeStoreFailed && err.Description == errMaxBytes {
 		return fullFault(err)
-	case codeStoreFailed:
-		if err.Description == errMaxBytes {
-			return fullFault(err)
-		}
+	}
+	if err.ErrorCode == codeStoreFailed {
 		s.doubt()
 		return reopeningFault(err)
 	}

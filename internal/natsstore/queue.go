@@ -44,12 +44,17 @@ func (q *queue[T]) signal() {
 
 // take waits for the first item.
 func (q *queue[T]) take(ctx context.Context) (T, error) {
+	var none T
 	for {
+		select {
+		case <-q.end: // before all that may still lie here
+			return none, closedFault()
+		default:
+		}
 		if item, ok := q.try(); ok {
 			q.taken()
 			return item, nil
 		}
-		var none T
 		select {
 		case <-q.ready:
 		case <-ctx.Done():

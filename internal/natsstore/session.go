@@ -92,21 +92,38 @@ func (sess *session) start(ctx context.Context, opts Options) error {
 	return nil
 }
 
-// unhealthy returns why the session can serve no longer, or nil.
-func (sess *session) unhealthy() error {
+// over returns why the session can serve no longer as far as that costs nothing to know,
+// or nil.
+func (sess *session) over() error {
 	switch {
 	case sess.ctx.Err() != nil:
 		return context.Cause(sess.ctx)
 	case sess.nc.IsClosed():
 		return errConnectionLost
 	case !sess.srv.JetStreamEnabled():
-		return errors.New("the embedded server has disabled JetStream")
+		return errDisabled
+	}
+	return nil
+}
+
+// unhealthy returns why the session can serve no longer, or nil.
+func (sess *session) unhealthy() error {
+	if err := sess.over(); err != nil {
+		return err
 	}
 	// It reports the write errors that a stream keeps once it has met one.
 	if h := sess.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
 		return errors.New(h.Error)
 	}
 	return nil
+}
+
+// explain turns a failure that the end of the session has caused into a fault.
+func (sess *session) explain(err error) error {
+	if sess.over() != nil {
+		return reopeningFault(err)
+	}
+	return err
 }
 
 // close stops the server and waits until all its files are closed. What was acknowledged

@@ -74,6 +74,7 @@ func defaultTuning() tuning {
 var (
 	errSessionClosed  = errors.New("the embedded server was stopped")
 	errConnectionLost = errors.New("the connection to the embedded server was lost")
+	errDisabled       = errors.New("the embedded server has disabled JetStream")
 )
 
 // Store is the durable engine. It is safe for concurrent use.
