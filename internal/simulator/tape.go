@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -13,8 +14,8 @@ import (
 	"tidings/internal/voice"
 )
 
-// maxPerHour is how many recordings an hour keeps at most. It bounds the disk under load
-// and stays below the 65,000 links that ext4 allows to one file.
+// maxPerHour is how many recordings an hour keeps at most: it bounds the disk, and the
+// time, that recordings cost under load.
 const maxPerHour = 10_000
 
 // hourForm is the path of an hour's folder below its tenant's.
@@ -25,6 +26,7 @@ type tape struct {
 	dir  string
 	keep time.Duration
 	cut  func(dst, src string, d time.Duration) error
+	link func(old, name string) error
 	now  func() time.Time
 	log  *slog.Logger
 
@@ -32,10 +34,13 @@ type tape struct {
 	hour  string          // that count and made are about
 	count int             // recordings of this hour
 	made  map[string]bool // folders that exist
+	// twins are recordings that further ones are linked to in place of the speech they
+	// are copies of. They are of this hour, so the sweep leaves them alone.
+	twins map[string]string
 }
 
 func newTape(opts Options) *tape {
-	t := &tape{dir: opts.Recordings, keep: opts.Keep, cut: opts.Cut, now: opts.Now, log: opts.Log}
+	t := &tape{dir: opts.Recordings, keep: opts.Keep, cut: opts.Cut, link: os.Link, now: opts.Now, log: opts.Log}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -59,13 +64,58 @@ func (t *tape) record(c voice.Call, heard time.Duration) {
 	dst := filepath.Join(folder, c.Message.ID+".wav")
 	var err error
 	if heard >= c.Speech.Duration {
-		err = os.Link(c.Speech.File, dst)
+		err = t.twin(c.Speech.File, dst)
 	} else {
 		err = t.cut(dst, c.Speech.File, heard)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		t.log.Warn("recording not kept", "message", c.Message.ID, "error", err)
 	}
+}
+
+// twin makes dst a file with the content of src: a link, or a copy where the file system
+// allows no link. ext4 allows 65,000 to one file, which a text that is spoken again and
+// again reaches; then the copy is what further recordings are linked to.
+func (t *tape) twin(src, dst string) error {
+	t.mu.Lock()
+	base, ok := t.twins[src]
+	t.mu.Unlock()
+	if !ok {
+		base = src
+	}
+	err := t.link(base, dst)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := copyFile(src, dst); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.twins[src] = dst
+	return nil
+}
+
+// copyFile copies src to dst, which must not exist. It leaves no part of a file behind.
+func copyFile(src, dst string) (err error) {
+	in, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(out, in); err == nil {
+		err = out.Close()
+	} else {
+		_ = out.Close()
+	}
+	if err != nil {
+		_ = os.Remove(dst)
+	}
+	return err
 }
 
 // folder returns this hour's folder of the tenant, or false when the hour is full.
@@ -75,9 +125,13 @@ func (t *tape) folder(account, region string) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if hour != t.hour {
-		t.hour, t.count, t.made = hour, 0, map[string]bool{}
+		t.hour, t.count, t.made, t.twins = hour, 0, map[string]bool{}, map[string]string{}
 	}
 	if t.count >= maxPerHour {
+		if t.count == maxPerHour {
+			t.count++
+			t.log.Warn("no more recordings are kept this hour", "kept", maxPerHour)
+		}
 		return "", false
 	}
 	t.count++

@@ -41,7 +41,6 @@ const (
 	stored   publishing = iota
 	refused             // not stored, and the caller is told
 	doubtful            // stored, and the caller is told that it was not
-	numPublishings
 )
 
 type stopping struct {
