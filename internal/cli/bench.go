@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -62,13 +63,13 @@ func (c benchSetsCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	run := rand.Text()[:8]
+	names := make([]string, slices.Max(c.Connections)) // what each worker created last
 	return c.rounds(ctx, w, s, func(ctx context.Context, api *apiClient, worker, n int) error {
-		name := fmt.Sprintf("bench-%s-%d-%d", run, worker, n/2)
 		if n%2 == 0 {
-			return api.call(ctx, http.MethodPost, setsPath, map[string]string{"ConfigurationSetName": name}, nil)
+			names[worker] = "bench-" + rand.Text()
+			return api.call(ctx, http.MethodPost, setsPath, map[string]string{"ConfigurationSetName": names[worker]}, nil)
 		}
-		return api.call(ctx, http.MethodGet, setsPath+"/"+name+"/event-destinations", nil, nil)
+		return api.call(ctx, http.MethodGet, setsPath+"/"+names[worker]+"/event-destinations", nil, nil)
 	})
 }
 
@@ -79,22 +80,31 @@ func (l load) rounds(ctx context.Context, w World, s *server, op operation) erro
 	table := tabwriter.NewWriter(w.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w.Stdout, "\nserver ready in %v, %s resident when idle\n", s.startUp.Round(time.Millisecond), s.resident())
 	fmt.Fprintln(table, "connections\trequests\treq/s\tp50\tp99\tmax\terrors\tserver CPU\tserver resident\t")
+	var failure error
 	for _, n := range l.Connections {
 		before := s.cpu()
 		r, err := l.round(ctx, s.API, n, op)
 		if err != nil {
 			return err
 		}
+		failure = cmp.Or(failure, r.firstErr)
 		busy := s.cpu() - before
 		fmt.Fprintf(table, "%d\t%d\t%.0f\t%v\t%v\t%v\t%d\t%.0f %%\t%s\t\n", n, len(r.latencies), float64(len(r.latencies))/r.took.Seconds(),
 			r.quantile(0.50), r.quantile(0.99), r.quantile(1), r.errors, 100*busy.Seconds()/r.took.Seconds(), s.resident())
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if failure != nil {
+		fmt.Fprintln(w.Stdout, "the first error:", failure)
+	}
+	return nil
 }
 
 type result struct {
 	latencies []time.Duration
 	errors    int64
+	firstErr  error
 	took      time.Duration
 }
 
@@ -108,7 +118,8 @@ func (r result) quantile(q float64) time.Duration {
 // round runs one closed loop per connection until the round is over. It fails only if no
 // request succeeds.
 func (l load) round(ctx context.Context, url string, connections int, op operation) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(l.Duration, maxRound))
+	// Requests under way when the round is over are finished: none is given up.
+	over, cancel := context.WithTimeout(ctx, min(l.Duration, maxRound))
 	defer cancel()
 	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}
 	defer transport.CloseIdleConnections()
@@ -122,24 +133,26 @@ func (l load) round(ctx context.Context, url string, connections int, op operati
 	for i := range connections {
 		workers.Go(func() {
 			api := newAPIClient(url, demoRegion, "test", "test", &http.Client{Transport: transport})
-			for n := 0; ctx.Err() == nil; n++ {
+			for n := 0; over.Err() == nil; n++ {
 				start := time.Now()
-				err := op(ctx, api, i, n)
-				switch {
-				case err == nil:
-					perWorker[i] = append(perWorker[i], time.Since(start))
-				case ctx.Err() == nil:
+				if err := op(ctx, api, i, n); err != nil {
 					failed.Add(1)
 					firstErr.CompareAndSwap(nil, &err)
+					continue
 				}
+				perWorker[i] = append(perWorker[i], time.Since(start))
 			}
 		})
 	}
 	workers.Wait()
 	r := result{took: time.Since(begun), errors: failed.Load(), latencies: slices.Concat(perWorker...)}
 	slices.Sort(r.latencies)
-	if err := firstErr.Load(); err != nil && len(r.latencies) == 0 {
-		return r, *err
+	err := firstErr.Load()
+	if err != nil {
+		r.firstErr = *err
+	}
+	if len(r.latencies) == 0 {
+		return r, fmt.Errorf("no request has succeeded: %w", r.firstErr)
 	}
 	return r, nil
 }
