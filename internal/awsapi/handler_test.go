@@ -289,8 +289,8 @@ func TestAbortHandlerIsLeftToTheServer(t *testing.T) {
 	g := newRig()
 	g.family.serve = func(context.Context, http.ResponseWriter) error { panic(http.ErrAbortHandler) }
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler {
-			t.Errorf("panic = %v, want http.ErrAbortHandler", p)
+		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("panic = %v, want http.ErrAbortHandler", err)
 		}
 	}()
 	g.post(t, "")
@@ -358,5 +358,16 @@ func TestCORSOrigin(t *testing.T) {
 		if h.Get("Access-Control-Allow-Origin") != origin || h.Get("Vary") != vary {
 			t.Errorf("origin %q: reply has %q and Vary %q, want Vary %q", origin, h.Get("Access-Control-Allow-Origin"), h.Get("Vary"), vary)
 		}
+	}
+}
+
+// TestABodyThatSaysItIsTooLargeIsNotRead sends one that cannot be read.
+func TestABodyThatSaysItIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	g := newRig()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/words/x", io.NopCloser(broken{}))
+	r.ContentLength = 1<<20 + 1
+	if w := g.do(t, awsapi.NewHandler(g.options), r); w.Body.String() != " Refused3: The request body must be at most 1048576 bytes." {
+		t.Errorf("reply = %q, want TooLarge", w.Body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -51,9 +52,7 @@ func (s signing) request(tb testing.TB) (*http.Request, []byte) {
 	r := httptest.NewRequestWithContext(tb.Context(), s.method, "http://127.0.0.1:4570"+s.target, strings.NewReader(s.body))
 	r.RequestURI = s.target
 	r.Header.Set("Content-Type", "application/json")
-	for name, values := range s.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, s.header)
 	sum := sha256.Sum256([]byte(s.body))
 	hash := hex.EncodeToString(sum[:])
 	credentials := aws.Credentials{AccessKeyID: s.key, SecretAccessKey: s.secret, SessionToken: s.token}
@@ -62,9 +61,7 @@ func (s signing) request(tb testing.TB) (*http.Request, []byte) {
 	} else if err := v4.NewSigner().SignHTTP(tb.Context(), credentials, r, hash, s.service, s.region, s.at); err != nil {
 		tb.Fatal(err)
 	}
-	for name, values := range s.unsigned {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, s.unsigned)
 	if s.edit != nil {
 		s.edit(r)
 	}
@@ -84,9 +81,7 @@ func (s signing) presigned(tb testing.TB, r *http.Request, credentials aws.Crede
 		tb.Fatal(err)
 	}
 	r.RequestURI = r.URL.RequestURI()
-	for name, values := range headers {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, headers)
 }
 
 func TestSignedByTheSDK(t *testing.T) {

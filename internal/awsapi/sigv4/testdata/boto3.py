@@ -92,7 +92,7 @@ plain("presigned", botocore.auth.SigV4QueryAuth(key, "sms-voice", "us-east-1", e
 plain("presigned with a session token", botocore.auth.SigV4QueryAuth(session_key, "sms-voice", "us-east-1", expires=60), "GET",
       path + "/" + "my%20set%2F%C3%BC" + "/event-destinations", {})
 plain("presigned with a signed header", botocore.auth.SigV4QueryAuth(key, "sms-voice", "us-east-1", expires=604800), "GET", path,
-      {"X-Amz-Meta-Note": "a  b", "Content-Type": "application/json"})
+      {"X-Amz-User-Agent": "a  b", "Content-Type": "application/json"})
 signer = botocore.auth.SigV4Auth(key, "sms-voice", "us-east-1")
 plain("spaces inside header values", signer, "GET", path, {"X-Custom": "one   two  three"})
 plain("many parameters of one name", signer, "GET", path + "?b=2&a=%2F&b=1&a=-&empty", {})
