@@ -104,7 +104,7 @@ func TestAPageTokenHasOneSpelling(t *testing.T) {
 	for _, position := range []string{"a", "ab", "abc"} {
 		token := p.Seal(here, "List", position)
 		cut, last := token[:len(token)-1], token[len(token)-1:]
-		for _, letter := range strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", "") {
+		for letter := range strings.SplitSeq("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", "") {
 			if got, err := p.Open(here, "List", cut+letter); (err == nil) != (letter == last) {
 				t.Errorf("Open(%q) = %q, %v; the token is %q", cut+letter, got, err, token)
 			}
