@@ -43,13 +43,12 @@ type inbox struct {
 	start sync.Once
 	begun *session // the last one that began; of the reader alone
 
-	mu        sync.Mutex
-	held      map[uint64]*held
-	bytes     int64
-	delivered uint64          // up to here the server had delivered before this session
-	seen      map[uint64]bool // of those, what was delivered again
-	high      uint64          // highest sequence above delivered that was seen
-	reply     string          // where answers to the latest delivery go
+	mu     sync.Mutex
+	held   map[uint64]*held
+	bytes  int64
+	reply  string // where answers to the latest delivery go
+	handed seqSet // what this process has taken in hand and what may come again
+	floor  uint64 // up to here everything is finished
 }
 
 // held is a pack in hand.
@@ -65,7 +64,7 @@ type held struct {
 func newInbox(s *Store, stream string) *inbox {
 	return &inbox{
 		store: s, stream: stream, consumer: consumerOf(stream),
-		moved: make(chan struct{}, 1), held: map[uint64]*held{},
+		moved: make(chan struct{}, 1), held: map[uint64]*held{}, handed: seqSet{},
 	}
 }
 
@@ -192,7 +191,7 @@ func (b *inbox) take(sess *session, msg jetstream.Msg) error {
 	}
 	seq := meta.Sequence.Stream
 	b.mu.Lock()
-	repeat := b.isRepeat(seq)
+	repeat := seq <= b.floor || !b.handed.add(seq)
 	b.reply = msg.Reply()
 	if p := b.held[seq]; p != nil {
 		p.msg, p.sess = msg, sess
@@ -203,7 +202,7 @@ func (b *inbox) take(sess *session, msg jetstream.Msg) error {
 		return nil
 	}
 	if repeat {
-		// It was finished, and the acknowledgement is on its way.
+		// It was finished, and the acknowledgement is on its way or lost.
 		err := msg.Ack()
 		b.mu.Unlock()
 		return err
@@ -216,22 +215,14 @@ func (b *inbox) take(sess *session, msg jetstream.Msg) error {
 	return nil
 }
 
-// isRepeat reports whether this session has delivered seq before, and remembers it. What
-// was never delivered comes in the order of the stream, so a mark is enough; what a
-// former session had delivered is at most what the server keeps pending.
-func (b *inbox) isRepeat(seq uint64) bool {
-	if seq <= b.delivered {
-		if b.seen[seq] {
-			return true
-		}
-		b.seen[seq] = true
-		return false
+// finishedTo notes that everything up to floor is finished.
+func (b *inbox) finishedTo(floor uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if floor > b.floor {
+		b.floor = floor
+		b.handed.forget(floor)
 	}
-	if seq <= b.high {
-		return true
-	}
-	b.high = seq
-	return false
 }
 
 // expect says how many records of the pack must be finished. It is called once.
@@ -309,8 +300,9 @@ func (b *inbox) reclaim(ctx context.Context, sess *session) error {
 		return fmt.Errorf("look up consumer: %w", err)
 	}
 	info := c.CachedInfo()
+	b.finishedTo(info.AckFloor.Stream)
 	b.mu.Lock()
-	b.delivered, b.seen, b.high, b.reply = info.Delivered.Stream, map[uint64]bool{}, 0, ""
+	b.reply = "" // of the former session
 	b.mu.Unlock()
 	if info.NumAckPending == 0 {
 		return nil

@@ -38,13 +38,27 @@ func (s *Store) sweepSession(ctx context.Context, sess *session, now time.Time) 
 	if err != nil {
 		return err
 	}
+	fannedOut, err := s.ackFloor(ctx, sess, streamEvents)
+	if err != nil {
+		return err
+	}
+	s.messages.inbox.finishedTo(finished)
+	s.events.inbox.finishedTo(fannedOut)
 	if calls := s.messages.calls.Load(); calls != nil && finished >= calls.through {
 		s.messages.calls.CompareAndSwap(calls, nil)
 	}
-	if err := s.sweepEvents(ctx, sess, now, states[streamEvents], finished, lastEvent); err != nil {
+	f := floors{finished: finished, fannedOut: fannedOut, lastEvent: lastEvent}
+	if err := s.sweepEvents(ctx, sess, now, states[streamEvents], f); err != nil {
 		return err
 	}
 	return s.sweepMessages(ctx, sess, now, states[streamMessages], finished)
+}
+
+// floors are the sequences up to which something holds.
+type floors struct {
+	finished  uint64 // of messages: their calls have ended
+	fannedOut uint64 // of events
+	lastEvent uint64 // the end of the event log, known before the others
 }
 
 // ackFloor returns the sequence up to which the stream's consumer has everything
@@ -72,7 +86,7 @@ func (s *Store) sweepMessages(ctx context.Context, sess *session, now time.Time,
 
 // sweepEvents purges packs of events that are too old or too many, but never one that was
 // not fanned out yet, nor one of a call that has not ended.
-func (s *Store) sweepEvents(ctx context.Context, sess *session, now time.Time, st jetstream.StreamState, finished, lastEvent uint64) error {
+func (s *Store) sweepEvents(ctx context.Context, sess *session, now time.Time, st jetstream.StreamState, f floors) error {
 	upTo, err := s.olderThan(ctx, sess, streamEvents, st, now, s.opts.KeepEvents)
 	if err != nil {
 		return err
@@ -81,26 +95,22 @@ func (s *Store) sweepEvents(ctx context.Context, sess *session, now time.Time, s
 	if upTo < st.FirstSeq || st.Msgs == 0 {
 		return nil
 	}
-	fannedOut, err := s.ackFloor(ctx, sess, streamEvents)
-	if err != nil {
-		return err
-	}
-	oldest, mark, err := s.markAfter(ctx, sess, finished)
+	oldest, mark, err := s.markAfter(ctx, sess, f.finished)
 	if err != nil {
 		return err
 	}
 	if oldest == 0 {
-		mark = lastEvent
+		mark = f.lastEvent
 	}
-	upTo = min(upTo, fannedOut, mark)
+	upTo = min(upTo, f.fannedOut, mark)
 	if upTo < st.FirstSeq {
 		return nil
 	}
-	if finished > s.messages.floor.Load() {
-		if err := s.writeFloor(ctx, sess, finished); err != nil {
+	if f.finished > s.messages.floor.Load() {
+		if err := s.writeFloor(ctx, sess, f.finished); err != nil {
 			return err
 		}
-		s.messages.floor.Store(finished)
+		s.messages.floor.Store(f.finished)
 	}
 	return purge(ctx, sess, streamEvents, st, upTo)
 }
