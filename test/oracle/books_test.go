@@ -203,7 +203,7 @@ func (b *books) unfinished(calls map[string]*callRecords) []string {
 // settle compares the promises with what one destination received.
 func (b *books) settle(t testing.TB, service string, calls map[string]*callRecords) {
 	t.Helper()
-	lost, twice, dials, records, repeats := 0, 0, 0, 0, 0
+	lost, twice, dials, records, repeats, recovered := 0, 0, 0, 0, 0, 0
 	for id := range b.messages {
 		if c := calls[id]; c == nil || len(c.finals) == 0 {
 			lost++
@@ -216,6 +216,11 @@ func (b *books) settle(t testing.TB, service string, calls map[string]*callRecor
 		if len(c.initiated) > 1 {
 			dials++
 		}
+		for line := range c.finals {
+			if strings.Contains(line, "service restarted during the call") {
+				recovered++
+			}
+		}
 		for _, kind := range []map[string]int{c.finals, c.initiated, c.others} {
 			for _, n := range kind {
 				records++
@@ -223,8 +228,8 @@ func (b *books) settle(t testing.TB, service string, calls map[string]*callRecor
 			}
 		}
 	}
-	t.Logf("%s: %d records of %d calls, %d of them repeated byte by byte; %d acknowledged messages without an end, %d calls with two ends, %d dialled twice",
-		service, records, len(calls), repeats, lost, twice, dials)
+	t.Logf("%s: %d records of %d calls, %d repeated byte by byte; %d calls were interrupted by a kill; %d acknowledged messages without an end, %d calls with two ends, %d dialled twice",
+		service, records, len(calls), repeats, recovered, lost, twice, dials)
 	if lost+twice+dials > 0 {
 		t.Errorf("%s: %d acknowledged messages without an end, %d calls with two ends, %d dialled twice, want 0, 0, 0", service, lost, twice, dials)
 	}

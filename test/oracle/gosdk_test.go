@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -49,6 +50,34 @@ func TestGoSDK(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOneNumberPerSecond sends from one number faster than a number may: one message a
+// second. The daily limits are in the scenarios.
+func TestOneNumberPerSecond(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{quotas: "production"})
+	const messages = 4
+	results := make(chan error, messages)
+	for i := range messages {
+		c := client(t, s.API, testRegion)
+		go func() {
+			_, err := c.SendVoiceMessageWithContext(t.Context(), message("", fmt.Sprintf("+1425555%04d", i)))
+			results <- err
+		}()
+	}
+	refused := 0
+	for range messages {
+		err := <-results
+		if _, throttled := errors.AsType[*pinpointsmsvoice.TooManyRequestsException](err); throttled {
+			refused++
+		} else if err != nil {
+			t.Errorf("send: %v, want a success or a TooManyRequestsException", err)
+		}
+	}
+	if refused == 0 || refused == messages {
+		t.Errorf("%d of %d messages at once were refused, want some and not all", refused, messages)
 	}
 }
 
