@@ -49,6 +49,7 @@ type access struct {
 	key       string
 	exception string
 	cause     error // what the client was not shown
+	abandoned bool  // the client hung up before there was an answer
 	began     time.Time
 }
 
@@ -60,9 +61,16 @@ func (a *access) signed(p account.Principal) {
 // Source: IAM API Reference, "AccessKey": at most 128 characters.
 const maxLoggedKey = 128
 
+// statusAbandoned stands in logs and metrics for the answer that nobody waited for. No
+// client ever sees it. Source: nginx, "Log format", status 499.
+const statusAbandoned = 499
+
 // report writes the line about a request and counts it.
 func (h *Handler) report(r *http.Request, rec *recorder, a *access) {
 	took := h.Now().Sub(a.began)
+	if a.abandoned {
+		rec.status, a.exception = statusAbandoned, "Abandoned"
+	}
 	h.Metrics.observe(a.family, a.operation, rec.status, a.exception, took)
 	level := slog.LevelInfo
 	if rec.status >= http.StatusInternalServerError || rec.status < http.StatusBadRequest && a.cause != nil {

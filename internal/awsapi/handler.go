@@ -77,7 +77,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.recover(rec, family, a)
 
 	ctx := context.WithValue(r.Context(), requestIDKey{}, id)
-	if err := h.serve(ctx, rec, r, family, owned, a); err != nil {
+	err := h.serve(ctx, rec, r, family, owned, a)
+	switch {
+	case err == nil:
+	case rec.status == 0 && r.Context().Err() != nil:
+		a.abandoned = true
+	default:
 		h.fail(rec, family, a, err)
 	}
 }

@@ -323,6 +323,23 @@ func TestTheCauseOfAnInternalErrorIsLogged(t *testing.T) {
 	}
 }
 
+func TestAClientThatHangsUpIsNoFaultOfOurs(t *testing.T) {
+	t.Parallel()
+	g := newRig()
+	ctx, hangUp := context.WithCancel(t.Context())
+	g.family.serve = func(ctx context.Context, _ http.ResponseWriter) error { hangUp(); return ctx.Err() }
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/words/x", http.NoBody)
+	if w := g.do(t, awsapi.NewHandler(g.options), r); w.Body.Len() != 0 {
+		t.Errorf("answered %q to nobody", w.Body)
+	}
+	if line := g.line(t); line["level"] != "INFO" || line["exception"] != "Abandoned" {
+		t.Errorf("log = %v, want an abandoned request at INFO", line)
+	}
+	if got := g.requests(t)["words Speak 4xx Abandoned"]; got != 1 {
+		t.Errorf("requests = %v, want one abandoned", g.requests(t))
+	}
+}
+
 func TestRate(t *testing.T) {
 	t.Parallel()
 	g := newRig()
