@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,8 +39,13 @@ func startServer(ctx context.Context, data string, env ...string) (*server, erro
 		s.cleanUp = func() { _ = os.RemoveAll(data) }
 	}
 	s.process = exec.CommandContext(ctx, program, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", data, "--quotas", "off")
-	s.process.Env = append(os.Environ(), append(env, "TIDINGS_LOG_LEVEL=warn")...)
-	s.process.Stderr = os.Stderr
+	s.process.Env = append(os.Environ(), env...)
+	log, err := os.Create(filepath.Join(data, "bench.log")) // at its default level, as a server in earnest
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // the child has its own descriptor
+	s.process.Stderr = log
 	s.process.Cancel = func() error { return s.process.Process.Signal(syscall.SIGTERM) }
 	out, err := s.process.StdoutPipe()
 	if err != nil {
@@ -50,7 +56,7 @@ func startServer(ctx context.Context, data string, env ...string) (*server, erro
 		return nil, err
 	}
 	if err := json.NewDecoder(out).Decode(s); err != nil {
-		return nil, errors.Join(fmt.Errorf("the server under test did not become ready: %w", err), s.stop())
+		return nil, errors.Join(fmt.Errorf("the server under test did not become ready, see %s: %w", log.Name(), err), s.stop())
 	}
 	s.startUp = time.Since(begun)
 	return s, nil
