@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ type goPackage struct {
 // packages lists the packages of this module, without those that only test.
 func packages(t testing.TB) []goPackage {
 	t.Helper()
+	look(t)
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,GoFiles,CgoFiles,Imports", "./...")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // otherwise files with cgo are not listed
@@ -47,6 +50,23 @@ func packages(t testing.TB) []goPackage {
 		}
 		if len(p.GoFiles)+len(p.CgoFiles) > 0 && !strings.HasPrefix(room(p.ImportPath), "test/") {
 			all = append(all, p)
+		}
+	}
+}
+
+// look looks at every source file, so that the go command knows that this test depends on
+// them: what only a child process reads does not keep it from a cached result.
+func look(t testing.TB) {
+	t.Helper()
+	for _, folder := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && filepath.Ext(path) == ".go" {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file may go while others work
+			t.Fatalf("look at the source files: %v", err)
 		}
 	}
 }
