@@ -78,7 +78,12 @@ type operation func(ctx context.Context, api *apiClient, worker, n int) error
 
 func (l load) rounds(ctx context.Context, w World, s *server, op operation) error {
 	table := tabwriter.NewWriter(w.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w.Stdout, "\nserver ready in %v, %s resident when idle\n", s.startUp.Round(time.Millisecond), s.resident())
+	raw, err := rawDisk(s.data)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.Stdout, "\nraw disk: %.0f synced writes/s; server ready in %v, %s resident when idle\n",
+		raw, s.startUp.Round(time.Millisecond), s.resident())
 	fmt.Fprintln(table, "connections\trequests\treq/s\tp50\tp99\tmax\terrors\tserver CPU\tserver resident\t")
 	var failure error
 	for _, n := range l.Connections {

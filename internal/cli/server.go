@@ -20,6 +20,7 @@ type server struct {
 	API     string
 	Admin   string
 	startUp time.Duration // from start to ready
+	data    string
 	process *exec.Cmd
 	cleanUp func()
 }
@@ -38,6 +39,10 @@ func startServer(ctx context.Context, data string, env ...string) (*server, erro
 		}
 		s.cleanUp = func() { _ = os.RemoveAll(data) }
 	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	s.data = data
 	s.process = exec.CommandContext(ctx, program, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", data, "--quotas", "off")
 	s.process.Env = append(os.Environ(), env...)
 	log, err := os.Create(filepath.Join(data, "bench.log")) // at its default level, as a server in earnest
