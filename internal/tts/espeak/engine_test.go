@@ -1,6 +1,7 @@
 package espeak
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,11 @@ func TestClean(t *testing.T) {
 		{"\ue000x\U000f0000\U0010ffff\ufffe", "x"},
 		{"a\xc0\xafb\xff", "ab"},
 		{"\ufffd", "\ufffd"},
+		{"1 =.5 +.5 €. x. ..", "1 = .5 + .5 € . x. .."},
+		{"=\x00.5", "= .5"},
+		{"123456789012 1234567890123", "123456789012 1 2 3 4 5 6 7 8 9 0 1 2 3"},
+		{strings.Repeat("é", 61) + ".", strings.Repeat("é", 60) + " é."},
+		{"x1234567890\u200b123y", "x1 2 3 4 5 6 7 8 9 0 1 2 3y"},
 		{"Grüße नमस्ते 😀 e\u0301", "Grüße नमस्ते 😀 e\u0301"},
 	} {
 		if got := clean(tc.in); got != tc.want {
@@ -80,12 +86,24 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	const in, want = "Grüße, 1.5=x?[नमस्ते]😀€9", "Grüße,  1. 5 x?  नमस्ते   9"
+	if got := plain(in); got != want {
+		t.Errorf("plain(%q) = %q, want %q", in, got, want)
+	}
+}
+
+var longWord = regexp.MustCompile(`[^ ]{121}`)
+
+var longNumber = regexp.MustCompile(`\p{Nd}{13}`)
+
 func FuzzClean(f *testing.F) {
 	f.Add("[[a]]\x0150S\xff\u202e")
 	f.Add("[\u200b[\u2028")
 	f.Fuzz(func(t *testing.T, in string) {
 		out := clean(in)
-		if strings.Contains(out, "[[") || !utf8.ValidString(out) {
+		if strings.Contains(out, "[[") || !utf8.ValidString(out) || longNumber.MatchString(out) || longWord.MatchString(out) {
 			t.Errorf("clean(%q) = %q", in, out)
 		}
 		for _, r := range out {

@@ -119,6 +119,10 @@ func (e *Engine) Speak(ctx context.Context, text, voiceID, language string) (wav
 		return wav.Sound{Rate: rate}, nil
 	}
 	out, err := e.run(ctx, text, args...)
+	if crashed(err) {
+		// Its parsers of numbers and symbols have bugs that differ by language.
+		out, err = e.run(ctx, plain(text), args...)
+	}
 	if err != nil {
 		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", voiceID, language, err)
 	}
@@ -127,6 +131,12 @@ func (e *Engine) Speak(ctx context.Context, text, voiceID, language string) (wav
 		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", voiceID, language, err)
 	}
 	return sound, nil
+}
+
+// crashed reports whether the program did not end by itself.
+func crashed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == -1
 }
 
 // arguments are what the program is started with: nothing of the request is among them,

@@ -104,6 +104,9 @@ func TestSpeakWithstandsHostileTexts(t *testing.T) {
 		"leading dash":               {"--version -w out.wav -f /etc/passwd", "en-US"},
 		"long word":                  {strings.Repeat("a", 6000), "en-US"},
 		"long number":                {strings.Repeat("9", 6000), "en-US"},
+		"long number in Cantonese":   {strings.Repeat("9", 13), "yue-CN"},       // buffer overflow
+		"fractions in Hindi":         {strings.Repeat("=.99999 ", 50), "hi-IN"}, // stack smashed, mostly
+		"full stop in a long word":   {"é." + strings.Repeat("안", 80), "arb"},   // stack smashed
 		"emoji":                      {strings.Repeat("😀", 6000), "en-US"},
 		"combining marks":            {"a" + strings.Repeat("\u0301", 5999), "en-US"},
 		"markup":                     {`<speak><audio src="/etc/passwd"/></speak>`, "en-US"}, // opens the file

@@ -82,6 +82,15 @@ func TestRunReportsACrash(t *testing.T) {
 	}
 }
 
+func TestSpeakTriesAgainInPlainWordsAfterACrash(t *testing.T) {
+	t.Parallel()
+	e := program(t, "fragile.sh", time.Minute)
+	sound, err := e.Speak(t.Context(), "1 + 1 = 2", "Joanna", "en-US")
+	if err != nil || sound.Samples() != len("1   1   2")/2 {
+		t.Errorf("Speak = %d samples, %v, want the text without its symbols", sound.Samples(), err)
+	}
+}
+
 func TestRunSpeaksOnlyWhatComesOnStandardInput(t *testing.T) {
 	t.Parallel()
 	e := program(t, "input.sh", time.Minute)
