@@ -58,7 +58,7 @@ law: ## Check which room imports which
 
 .PHONY: script
 script: ## Drive the built binary from outside
-	$(GO) test -count=1 ./test/script/...
+	$(GO) test -count=1 ./cmd/...
 
 .PHONY: oracle
 oracle: js ## Run AWS's own clients against the binary
@@ -131,7 +131,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 
 .PHONY: golden
 golden: ## Write the golden files anew and show what changed
-	@dirs=$$({ grep -rlE 'flag\.Bool\("update"' --include='*_test.go' internal test/script 2>/dev/null || true; } | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	@dirs=$$({ grep -rlE 'flag\.Bool\("update"' --include='*_test.go' internal cmd 2>/dev/null || true; } | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
 	if [ -n "$$dirs" ]; then $(GO) test -count=1 $$dirs -update; else echo "no package has golden files"; fi
 	git diff --stat
 
