@@ -174,6 +174,8 @@ func (l *listener) serve(ctx context.Context) error {
 	if err != nil {
 		err = l.server.Close() // whoever streams events or profiles does not hold up the stop
 	}
-	<-failed
+	if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }

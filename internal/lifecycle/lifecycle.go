@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -54,8 +55,8 @@ func Run(ctx context.Context, services ...Service) error {
 			failures = append(failures, fmt.Errorf("%s: returned although nobody stopped it", r.Name))
 		}
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		failures = append(failures, all[i].halt())
+	for _, r := range slices.Backward(all) {
+		failures = append(failures, r.halt())
 	}
 	return errors.Join(failures...)
 }
