@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tidings/internal/fault"
@@ -35,9 +36,9 @@ type Service struct {
 	Check func(d Destination) error
 	Now   func() time.Time // nil = time.Now
 
-	// creating makes counting and creating one step, so that the limit is exact on this
-	// node. Tenants share locks, which costs them nothing but a wait of one write.
-	creating [64]sync.Mutex
+	// counters keep the count of sets within its limit while several are created. Tenants
+	// share them, which can only make one of them wait.
+	counters [64]counter
 }
 
 // Create makes an empty set.
@@ -46,24 +47,47 @@ func (s *Service) Create(ctx context.Context, t tenant.Tenant, scope Scope, name
 		return err
 	}
 	key := Key{Tenant: t, Scope: scope, Name: name}
-	lock := s.lock(t, scope)
-	lock.Lock()
-	defer lock.Unlock()
 	if _, ok := s.Store.Get(key); ok {
 		return setExists(name, nil)
 	}
-	limit := s.limits(t.Account).Of(quota.ConfigurationSets)
-	if limit != quota.Unlimited && int64(s.Store.Count(t, scope)) >= limit {
-		return fault.New(fault.LimitExceeded, fault.ConfigurationSet, "Configuration set limit exceeded.")
+	done, err := s.room(t, scope)
+	if err != nil {
+		return err
 	}
-	err := s.Store.Create(ctx, key, &Set{Name: name, Created: s.now()})
-	if fault.Is(err, fault.Exists) { // another node was faster
+	defer done()
+	err = s.Store.Create(ctx, key, &Set{Name: name, Created: s.now()})
+	if fault.Is(err, fault.Exists) { // somebody else was faster
 		return setExists(name, err)
 	}
 	if err != nil {
 		return fmt.Errorf("create configuration set %q: %w", name, err)
 	}
 	return nil
+}
+
+// room makes sure that one more set is within the limit until done is called. Far from the
+// limit creations go on side by side; those under way count as if they were done. Close to
+// it they go one after the other, so that the limit is exact on this node.
+func (s *Service) room(t tenant.Tenant, scope Scope) (done func(), err error) {
+	limit := s.limits(t.Account).Of(quota.ConfigurationSets)
+	if limit == quota.Unlimited {
+		return func() {}, nil
+	}
+	c := s.counter(t, scope)
+	c.gate.RLock()
+	under := c.underWay.Add(1) // before the count: what ends in between is counted twice, never not at all
+	if int64(s.Store.Count(t, scope))+under <= limit {
+		return func() { c.underWay.Add(-1); c.gate.RUnlock() }, nil
+	}
+	c.underWay.Add(-1)
+	c.gate.RUnlock()
+
+	c.gate.Lock() // nothing is under way now
+	if int64(s.Store.Count(t, scope)) >= limit {
+		c.gate.Unlock()
+		return nil, fault.New(fault.LimitExceeded, fault.ConfigurationSet, "Configuration set limit exceeded.")
+	}
+	return c.gate.Unlock, nil
 }
 
 // List returns up to limit names in order, beginning behind the name after ("" = from the
@@ -213,10 +237,16 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-func (s *Service) lock(t tenant.Tenant, scope Scope) *sync.Mutex {
+// counter keeps creations in order: side by side under its read lock, or alone.
+type counter struct {
+	gate     sync.RWMutex
+	underWay atomic.Int64 // creations that hold the read lock
+}
+
+func (s *Service) counter(t tenant.Tenant, scope Scope) *counter {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.String() + "/" + string(scope)))
-	return &s.creating[h.Sum32()%uint32(len(s.creating))]
+	return &s.counters[h.Sum32()%uint32(len(s.counters))]
 }
 
 func (s *Service) limits(account string) quota.Limits {
