@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,9 +18,10 @@ type backlog struct {
 	parked       int       // deliveries, as far as known
 	parkedOldest time.Time // when the event of the first of them happened, roughly
 	insuring     *flight   // being parked while under way
-	// passed holds the event IDs of deliveries that are done though they are in the Lot: a
-	// slow attempt that was insured has succeeded after all.
-	passed map[string]struct{}
+	// passed counts, by event ID, deliveries that are in the Lot though they are done: a
+	// slow attempt was insured and has succeeded after all. They are recognised when they
+	// are loaded.
+	passed map[string]int
 
 	packs []*loaded // first the one to deliver from
 	after uint64    // sequence of the last of them
@@ -31,11 +33,12 @@ type backlog struct {
 type loaded struct {
 	seq   uint64
 	tally *tally
-	size  int    // deliveries in the pack
-	items []item // the next of them; maybe not all that are left
-	next  int    // the first place behind those that were taken
-	read  int    // the first place that was never loaded
-	whole bool   // items holds all that are left
+	size  int          // deliveries in the pack
+	items []item       // the next of them
+	whole bool         // items holds all that are left; if not, the pack can be read again
+	next  int          // the first place behind those that were taken
+	done  map[int]bool // places behind next that are settled all the same
+	read  bool         // it was examined for what was passed over
 }
 
 // removals collects packs that are done, so that several are removed together.
@@ -58,6 +61,12 @@ func (r *removals) take() []uint64 {
 	return seqs
 }
 
+func (r *removals) pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.seqs) > 0
+}
+
 // The bounds of what is loaded: bytes while deliveries are under way, and deliveries while
 // the lane rests.
 const (
@@ -75,12 +84,35 @@ func (l *lane) restore(b Backlog) {
 	l.wake()
 }
 
-// passOver notes a delivery that is done but still in the Lot. mu is held.
-func (l *lane) passOver(eventID string) {
+// passOver notes deliveries that are done but still in the Lot, in packs not loaded yet.
+// mu is held.
+func (l *lane) passOver(items []item) {
 	if l.passed == nil {
-		l.passed = map[string]struct{}{}
+		l.passed = map[string]int{}
 	}
-	l.passed[eventID] = struct{}{}
+	for i := range items {
+		l.passed[items[i].event.ID]++
+	}
+}
+
+// passLoaded notes settled deliveries of loaded packs, of which others stay. mu is held.
+func (l *lane) passLoaded(items []item) {
+	l.parked = max(0, l.parked-len(items))
+	for i := range items {
+		for _, p := range l.packs {
+			if p.tally == items[i].tally {
+				p.pass(items[i].place)
+			}
+		}
+	}
+	l.unload(0)
+}
+
+func (p *loaded) pass(place int) {
+	if p.done == nil {
+		p.done = map[int]bool{}
+	}
+	p.done[place] = true
 }
 
 // load reads parked packs until a full batch is at hand or the Lot has no more. Only the
@@ -110,12 +142,12 @@ func (l *lane) load(limits sink.Limits) error {
 func (l *lane) wanted(limits sink.Limits) (after uint64, more bool) {
 	count, bytes := 0, 0
 	for _, p := range l.packs {
-		if !p.whole && len(p.items) < limits.Count {
-			return p.seq - 1, true // it was shrunk: read it again
-		}
 		count += len(p.items)
 		for i := range p.items {
 			bytes += len(p.items[i].event.Record)
+		}
+		if !p.whole {
+			return p.seq - 1, count < limits.Count // read it again
 		}
 	}
 	return l.after, count < limits.Count && bytes < min(limits.Bytes, maxLoadedBytes)
@@ -125,48 +157,57 @@ func (l *lane) wanted(limits sink.Limits) (after uint64, more bool) {
 func (l *lane) drained(generation uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.packs) > 0 && !l.packs[0].whole { // the Lot has lost it: an operator's doing
-		l.packs = nil
+	for i, p := range l.packs {
+		if !p.whole { // the Lot does not have it any more: all of it was settled
+			l.packs = l.packs[:i]
+			break
+		}
 	}
 	if generation == l.generation && len(l.packs) == 0 {
 		l.backlogged, l.parked, l.passed, l.tour = false, 0, nil, 0
 	}
 }
 
-// admit loads a pack: a new one, or one that was shrunk.
+// admit loads a pack: a new one, or one that was let go.
 func (l *lane) admit(p *ParkedPack) {
-	var to *loaded
-	if len(l.packs) > 0 && !l.packs[0].whole {
-		if l.packs[0].seq == p.Seq {
-			to = l.packs[0]
-		} else {
-			l.packs = nil // the Lot has lost it
-		}
-	}
-	if to == nil {
-		seq := p.Seq
-		to = &loaded{seq: seq, tally: &tally{done: func() { l.removals.add(seq) }}, size: len(p.Deliveries)}
-		to.tally.left.Store(int64(to.size))
-		l.packs = append(l.packs, to)
-		l.after = seq
-	}
+	to := l.slot(p)
 	to.items, to.whole = nil, true
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for place := to.next; place < to.size; place++ {
 		d := &p.Deliveries[place]
-		if _, ok := l.passed[d.Event.ID]; !ok {
-			to.items = append(to.items, itemOf(d, to.tally, place))
-		} else if place >= to.read {
-			l.parked--
+		switch {
+		case to.done[place]:
+		case !to.read && l.passed[d.Event.ID] > 0:
+			l.passed[d.Event.ID]--
+			l.parked = max(0, l.parked-1)
+			to.pass(place)
 			to.tally.settle(1)
+		default:
+			to.items = append(to.items, itemOf(d, to.tally, place))
 		}
 	}
-	to.read = to.size
-	if len(l.packs) > 0 && len(l.packs[0].items) > 0 {
-		l.parkedOldest = l.packs[0].items[0].event.Time
-	}
+	to.read = true
 	l.dropEmpty()
+	l.noteOldest()
+}
+
+// slot returns where the pack belongs among those that are loaded.
+func (l *lane) slot(p *ParkedPack) *loaded {
+	// A pack that should have been read again but was not found is gone: all of it was
+	// settled.
+	l.packs = slices.DeleteFunc(l.packs, func(old *loaded) bool { return !old.whole && old.seq < p.Seq })
+	for _, old := range l.packs {
+		if old.seq == p.Seq {
+			return old
+		}
+	}
+	seq := p.Seq
+	to := &loaded{seq: seq, tally: &tally{done: func() { l.removals.add(seq) }}, size: len(p.Deliveries)}
+	to.tally.left.Store(int64(to.size))
+	l.packs = append(l.packs, to)
+	l.after = seq
+	return to
 }
 
 // dropEmpty lets go of packs all of which was taken.
@@ -199,45 +240,46 @@ func (l *lane) advance(n int) {
 	for n > 0 && len(l.packs) > 0 {
 		p := l.packs[0]
 		k := min(n, len(p.items))
-		if k > 0 {
-			p.next = p.items[k-1].place + 1
-			p.items = p.items[k:]
-			n -= k
-		}
-		if len(p.items) > 0 || !p.whole {
+		if k == 0 {
 			break
 		}
-		l.packs = l.packs[1:]
+		p.next = p.items[k-1].place + 1
+		p.items = p.items[k:]
+		n -= k
+		l.dropEmpty()
 	}
+	l.noteOldest()
+}
+
+// noteOldest remembers the first delivery that is loaded. mu is held.
+func (l *lane) noteOldest() {
 	if len(l.packs) > 0 && len(l.packs[0].items) > 0 {
 		l.parkedOldest = l.packs[0].items[0].event.Time
 	}
 }
 
-// shrink lets go of most of what is loaded: a lane that rests must not hold much memory,
-// and can read it again. mu is held, and the worker calls.
-func (l *lane) shrink() {
+// unload lets go of what is loaded but for the next few deliveries: a lane that rests must
+// not hold much memory, and can read it again. mu is held, and the worker calls.
+func (l *lane) unload(keep int) {
 	l.dropEmpty()
-	if len(l.packs) == 0 {
-		return
+	last := 0 // the last pack of which more is known than the Lot knows
+	for i, p := range l.packs {
+		if p.next > 0 || len(p.done) > 0 {
+			last = i
+		}
 	}
-	for _, p := range l.packs[1:] {
-		// Nothing of it was taken. What was passed over in it is counted again when it is
-		// read again.
-		l.parked += int(int64(p.size) - p.tally.left.Load())
+	l.packs = l.packs[:min(last+1, len(l.packs))]
+	for _, p := range l.packs {
+		kept := make([]item, min(len(p.items), keep))
+		for i := range kept {
+			kept[i] = p.items[i]
+			kept[i].event = cloneEvent(p.items[i].event)
+		}
+		p.whole = p.whole && len(kept) == len(p.items)
+		p.items = kept
+		keep -= len(kept)
+		l.after = p.seq
 	}
-	p := l.packs[0]
-	if len(p.items) > keptLoaded {
-		p.whole = false
-	}
-	kept := make([]item, min(len(p.items), keptLoaded))
-	for i := range kept {
-		kept[i] = p.items[i]
-		kept[i].event = cloneEvent(p.items[i].event)
-	}
-	p.items = kept
-	l.packs = []*loaded{p}
-	l.after = p.seq
 }
 
 // cloneEvent copies an event out of whatever buffer it was decoded in.

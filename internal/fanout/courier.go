@@ -276,6 +276,9 @@ func (c *Courier) hurry() {
 // recheck looks after lanes that wait, and forgets those whose subscriber is gone.
 func (c *Courier) recheck(all bool) {
 	for _, l := range c.all() {
+		if l.removals.pending() { // removing has failed, and there may be no next time
+			c.spawn(l.sweep)
+		}
 		if !all && !l.waits() {
 			continue
 		}

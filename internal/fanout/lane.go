@@ -168,7 +168,16 @@ func (l *lane) goOn() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.working = l.runnable() && !l.courier.stopped.Load()
+	l.calm()
 	return l.working
+}
+
+// calm forgets failures once nothing is owed: what has failed was given up or dropped. mu
+// is held.
+func (l *lane) calm() {
+	if l.idle() && !l.resting {
+		l.healed()
+	}
 }
 
 // rest makes no attempt for d. With retries, that is only for what has failed before. mu
@@ -201,6 +210,7 @@ func (l *lane) rested() {
 func (l *lane) endRest() {
 	l.resting, l.retries, l.disabled = false, false, false
 	l.wake()
+	l.calm()
 }
 
 // recheck ends the rest when there is news: an operator has mended the destination, or

@@ -29,6 +29,9 @@ func (l *lane) conclude(f *flight, v *verdict, took time.Duration) {
 	for _, r := range v.refused {
 		gone = append(gone, r.item)
 	}
+	if !f.insured {
+		l.courier.settle(gone)
+	}
 	l.mu.Lock()
 	l.delivered += uint64(len(v.delivered))
 	if l.isolate > 0 {
@@ -36,9 +39,6 @@ func (l *lane) conclude(f *flight, v *verdict, took time.Duration) {
 	}
 	l.place(f, v, gone)
 	l.mu.Unlock()
-	if !f.insured {
-		l.courier.settle(gone)
-	}
 	l.sweep()
 	if len(v.failed)+len(given) == 0 {
 		if len(gone) > 0 {
@@ -57,9 +57,10 @@ func (l *lane) conclude(f *flight, v *verdict, took time.Duration) {
 func (l *lane) place(f *flight, v *verdict, gone []item) {
 	switch {
 	case f.insured: // all of them are in the Lot; what is done must not be loaded again
-		for i := range gone {
-			l.passOver(gone[i].event.ID)
-		}
+		l.passOver(gone)
+	case f.parked && len(v.failed) > 0 && l.parkFailures > 0:
+		// Memory must not fill up with what cannot be parked again: they stay.
+		l.passLoaded(gone)
 	case f.parked:
 		if len(v.failed) == len(f.items) && len(f.items) > 1 {
 			return // all of them stay where they are
@@ -131,7 +132,7 @@ func (l *lane) fail(f failure) {
 		l.courier.Logger.Warn("destination takes no deliveries", "destination", l.sub, "target", l.seen.target.ARN.String(),
 			"driver", l.driver, "error", f.err, "batch", f.batch, "took", f.took, "retry_in", pause, "parked", l.parked)
 	}
-	l.shrink()
+	l.unload(keptLoaded)
 	l.mu.Unlock()
 	if err := l.expire(now); err != nil {
 		l.courier.Logger.Error("deliveries that are too old cannot be given up", "destination", l.sub, "error", err)
