@@ -223,7 +223,7 @@ func (l *lane) available(n int) []item {
 	for _, p := range l.packs {
 		part := p.items[:min(len(p.items), n-len(all))]
 		if len(all) == 0 {
-			all = part[:len(part):len(part)]
+			all = slices.Clip(part)
 		} else {
 			all = append(all, part...)
 		}

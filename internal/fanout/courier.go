@@ -296,7 +296,7 @@ func (c *Courier) retire(l *lane) {
 	defer c.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.idle() {
+	if l.idle() && !l.removals.pending() {
 		l.retired = true
 		delete(c.lanes, l.sub)
 	}

@@ -33,11 +33,12 @@ type memoryLog struct {
 	queue []*fanout.Pack
 	open  map[uint64][]event.Event // handed out or not, but not acknowledged
 	more  chan struct{}
-	err   error // what the next Next returns, once
+	acked chan struct{} // holds a token when something was acknowledged
+	err   error         // what the next Next returns, once
 }
 
 func newLog() *memoryLog {
-	return &memoryLog{open: map[uint64][]event.Event{}, more: make(chan struct{}, 1)}
+	return &memoryLog{open: map[uint64][]event.Event{}, more: make(chan struct{}, 1), acked: make(chan struct{}, 1)}
 }
 
 func (l *memoryLog) publish(events ...event.Event) {
@@ -54,6 +55,10 @@ func (l *memoryLog) enqueue(seq uint64) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.open, seq)
+		select {
+		case l.acked <- struct{}{}:
+		default:
+		}
 	}})
 	select {
 	case l.more <- struct{}{}:
@@ -388,11 +393,14 @@ func hang(ctx context.Context, _ []sink.Delivery) error {
 
 // rig is a Router and a Courier among fakes.
 type rig struct {
-	log     *memoryLog
-	lot     *memoryLot
-	morgue  *memoryMorgue
-	sets    *sets
-	far     *farEnd
+	log    *memoryLog
+	lot    *memoryLot
+	morgue *memoryMorgue
+	sets   *sets
+	far    *farEnd
+	sinks  interface { // what the Courier opens; far unless a test puts another
+		Open(t sink.Target) (sink.Sink, error)
+	}
 	set     fanout.Settings
 	inHand  int
 	now     func() time.Time
@@ -403,9 +411,10 @@ type rig struct {
 }
 
 func newRig() *rig {
+	far := newFarEnd()
 	return &rig{
 		log: newLog(), lot: &memoryLot{packs: map[uint64]lotPack{}}, morgue: &memoryMorgue{},
-		sets: &sets{all: map[configset.Key]*configset.Set{}}, far: newFarEnd(),
+		sets: &sets{all: map[configset.Key]*configset.Set{}}, far: far, sinks: far,
 	}
 }
 
@@ -415,7 +424,7 @@ func (r *rig) start(tb testing.TB) {
 	directory := fanout.SetDirectory{Sets: r.sets}
 	logger := slog.New(slog.DiscardHandler)
 	r.courier = fanout.NewCourier(fanout.Parts{
-		Directory: directory, Sinks: r.far, Lot: r.lot, Morgue: r.morgue, Logger: logger, Metrics: r.metrics, Now: r.now,
+		Directory: directory, Sinks: r.sinks, Lot: r.lot, Morgue: r.morgue, Logger: logger, Metrics: r.metrics, Now: r.now,
 	}, r.set)
 	router := &fanout.Router{Log: r.log, Directory: directory, Courier: r.courier, Logger: logger, Metrics: r.metrics, InHand: r.inHand}
 	ctx, cancel := context.WithCancel(context.Background())

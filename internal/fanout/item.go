@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -126,7 +127,7 @@ func (q *fifo) unshift(items []item) {
 	if len(items) == 0 {
 		return
 	}
-	q.items = append(items[:len(items):len(items)], q.items[q.head:]...)
+	q.items = append(slices.Clip(items), q.items[q.head:]...)
 	q.head = 0
 	for i := range items {
 		q.bytes += items[i].size()

@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (l *lane) conclude(f *flight, v *verdict, took time.Duration) {
 		v.failed[i].fail(now, v.err)
 	}
 	given := l.giveUp(v, now)
-	gone := append(v.delivered[:len(v.delivered):len(v.delivered)], given...)
+	gone := append(slices.Clip(v.delivered), given...)
 	for _, r := range v.refused {
 		gone = append(gone, r.item)
 	}
@@ -133,7 +134,11 @@ func (l *lane) fail(f failure) {
 			"driver", l.driver, "error", f.err, "batch", f.batch, "took", f.took, "retry_in", pause, "parked", l.parked)
 	}
 	l.unload(keptLoaded)
+	gone := !l.seen.ok
 	l.mu.Unlock()
+	if gone {
+		return // dropping has failed, and nothing is given up
+	}
 	if err := l.expire(now); err != nil {
 		l.courier.Logger.Error("deliveries that are too old cannot be given up", "destination", l.sub, "error", err)
 	}
