@@ -30,9 +30,10 @@ func TestMain(m *testing.M) {
 // commands a script has:
 //
 //	serve [args]               start "tidings serve" and wait until it is ready; sets $API and $ADMIN
-//	stop, kill                 end it by SIGTERM, or by SIGKILL
+//	halt, crash                end it by SIGTERM, or by SIGKILL
 //	call METHOD PATH [BODY]    send a signed request; standard output is the status, a blank, and the body
 //	await REGEXP GLOB          wait until a line of a file that matches GLOB matches REGEXP
+//	until-output REGEXP CMD…   run the command again and again until its output matches REGEXP
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -44,11 +45,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve,
-			"stop":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
-			"kill":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGKILL) },
-			"call":  call,
-			"await": await,
+			"serve":        serve,
+			"halt":         func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
+			"crash":        func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGKILL) },
+			"call":         call,
+			"await":        await,
+			"until-output": untilOutput,
 		},
 	})
 }
@@ -130,7 +132,7 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s %s\n", resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), text)
 	var page struct{ NextToken string }
-	if json.Unmarshal(text, &page) == nil {
+	if json.Unmarshal(text, &page) == nil && page.NextToken != "" {
 		ts.Setenv("NEXT", page.NextToken)
 	}
 }
@@ -160,4 +162,21 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("no line of %s matches %s", args[1], args[0])
+}
+
+func untilOutput(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: until-output REGEXP COMMAND [args]")
+	}
+	wanted := regexp.MustCompile(args[0])
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-ticks.C {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if out := ts.ReadFile("stdout"); wanted.MatchString(out) {
+			_, _ = fmt.Fprint(ts.Stdout(), out)
+			return
+		}
+	}
+	ts.Fatalf("the output of %s never matches %s", strings.Join(args[1:], " "), args[0])
 }
