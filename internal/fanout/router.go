@@ -16,20 +16,29 @@ type Router struct {
 	Courier   *Courier
 	Logger    *slog.Logger
 	Metrics   *Metrics
-	// InHand is how many packs may be unacknowledged before slow attempts have their
-	// deliveries parked early; 0 = 512. It should be well below the number at which the log
-	// hands out no more.
-	InHand int
+	// InHand is how many packs, and InHandBytes how many bytes of records in them, may be
+	// unacknowledged before slow attempts have their deliveries parked early; 0 = 512 and
+	// 16 MiB. They should be well below what the log hands out at most.
+	InHand      int
+	InHandBytes int
 
 	watcher  sync.WaitGroup
 	mu       sync.Mutex
-	open     map[uint64][]func() // by sequence: the Acks of packs not yet acknowledged
+	open     map[uint64]*inHand // by sequence
+	bytes    int                // of all of them
 	hurrying bool
 }
 
+// inHand is a pack that is not acknowledged yet.
+type inHand struct {
+	acks  []func() // one for each time it was handed out
+	bytes int
+}
+
 const (
-	defaultInHand = 512
-	hurryEvery    = 50 * time.Millisecond
+	defaultInHand      = 512
+	defaultInHandBytes = 16 << 20
+	hurryEvery         = 50 * time.Millisecond
 )
 
 // The pauses after the log could not be read.
@@ -40,7 +49,7 @@ const (
 
 // Run reads until ctx ends. It survives failures of the log. It is called once.
 func (r *Router) Run(ctx context.Context) error {
-	r.open = map[uint64][]func(){}
+	r.open = map[uint64]*inHand{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.watcher.Wait()
 	defer cancel()
@@ -74,20 +83,29 @@ func (r *Router) Run(ctx context.Context) error {
 func (r *Router) again(ctx context.Context, p *Pack) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	acks, ok := r.open[p.Seq]
-	r.open[p.Seq] = append(acks, p.Ack)
-	if !r.hurrying && len(r.open) > r.most() {
+	h, ok := r.open[p.Seq]
+	if !ok {
+		h = &inHand{}
+		for i := range p.Events {
+			h.bytes += len(p.Events[i].Record)
+		}
+		r.bytes += h.bytes
+		r.open[p.Seq] = h
+	}
+	h.acks = append(h.acks, p.Ack)
+	if !r.hurrying && r.pressed() {
 		r.hurrying = true
 		r.watcher.Go(func() { r.hurry(ctx) })
 	}
 	return ok
 }
 
-func (r *Router) most() int {
-	if r.InHand <= 0 {
-		return defaultInHand
-	}
-	return r.InHand
+// pressed reports whether too many packs are in hand. mu is held.
+func (r *Router) pressed() bool {
+	packs, bytes := r.InHand, r.InHandBytes
+	orCount(&packs, defaultInHand)
+	orCount(&bytes, defaultInHandBytes)
+	return len(r.open) > packs || r.bytes > bytes
 }
 
 // hurry hurries the Courier while too many packs are in hand, so that a slow destination
@@ -95,7 +113,7 @@ func (r *Router) most() int {
 func (r *Router) hurry(ctx context.Context) {
 	for wait(ctx, hurryEvery) == nil {
 		r.mu.Lock()
-		r.hurrying = len(r.open) > r.most()
+		r.hurrying = r.pressed()
 		hurrying := r.hurrying
 		r.mu.Unlock()
 		if !hurrying {
@@ -129,10 +147,11 @@ func (r *Router) route(ctx context.Context, p *Pack, buf []Subscriber) ([]Subscr
 
 func (r *Router) ack(seq uint64) {
 	r.mu.Lock()
-	acks := r.open[seq]
+	h := r.open[seq]
 	delete(r.open, seq)
+	r.bytes -= h.bytes
 	r.mu.Unlock()
-	for _, ack := range acks {
+	for _, ack := range h.acks {
 		ack()
 	}
 }
