@@ -68,7 +68,7 @@ func sinceOf(r *http.Request) (time.Time, bool) {
 func (s *Server) destinations(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, struct {
 		Destinations []fanout.SubscriberStatus `json:"destinations"`
-	}{s.Deliveries.Status()})
+	}{append([]fanout.SubscriberStatus{}, s.Deliveries.Status()...)}) // [] and not null when empty
 }
 
 // Letter is one dead letter, as /v1/deadletters prints it.

@@ -15,6 +15,7 @@ import (
 	"tidings/internal/admin"
 	"tidings/internal/app"
 	"tidings/internal/config"
+	"tidings/internal/quota"
 )
 
 type demoCmd struct {
@@ -52,6 +53,7 @@ var demoDestinations = []struct {
 func (c demoCmd) Run(ctx context.Context, w World) error {
 	cfg := config.Default()
 	cfg.Listen, cfg.Admin, cfg.Data = "127.0.0.1:0", "127.0.0.1:0", c.Data
+	cfg.Quotas = quota.Off // a demo may be run as often as one likes
 	cfg.Voice.Simulator.Speed = 4
 	if err := cfg.Validate(w.Getenv); err != nil {
 		return err
