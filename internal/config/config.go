@@ -27,7 +27,10 @@ type Config struct {
 	Accounts     []Account     `yaml:"accounts"`
 	Voice        Voice         `yaml:"voice"`
 	Speech       Speech        `yaml:"speech"`
+	PublicURL    string        `yaml:"public_url"`
 	Destinations []Destination `yaml:"destinations"`
+	Files        Files         `yaml:"files"`
+	Alarms       Alarms        `yaml:"alarms"`
 	Delivery     Delivery      `yaml:"delivery"`
 	Storage      Storage       `yaml:"storage"`
 	Log          Log           `yaml:"log"`
@@ -88,21 +91,13 @@ type Speech struct {
 	Concurrency int    `yaml:"concurrency"`
 }
 
-// Destination binds ARNs to a way of delivering. Exactly one way is set.
-type Destination struct {
-	Match string           `yaml:"match"`
-	File  *FileDestination `yaml:"file"`
-}
-
-// FileDestination appends to files below the data directory.
-type FileDestination struct{}
-
 // Delivery is how hard the courier tries.
 type Delivery struct {
-	Timeout    time.Duration `yaml:"timeout"`
-	Backoff    time.Duration `yaml:"backoff"`
-	BackoffMax time.Duration `yaml:"backoff_max"`
-	GiveUp     time.Duration `yaml:"give_up"`
+	Timeout     time.Duration `yaml:"timeout"`
+	Backoff     time.Duration `yaml:"backoff"`
+	BackoffMax  time.Duration `yaml:"backoff_max"`
+	GiveUp      time.Duration `yaml:"give_up"`
+	Concurrency int           `yaml:"concurrency"`
 }
 
 // Storage bounds what is kept.

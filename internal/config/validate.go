@@ -23,9 +23,7 @@ func (c *Config) Validate(getenv func(string) string) error {
 	}
 	c.checkAccounts(&p, getenv)
 	c.checkVoice(&p)
-	for i, d := range c.Destinations {
-		d.check(&p, fmt.Sprintf("destinations[%d]", i))
-	}
+	c.checkDestinations(&p, getenv)
 	c.checkDelivery(&p)
 	c.checkStorage(&p)
 	oneOf(&p, "log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -159,21 +157,13 @@ func (c *Config) checkVoice(p *Problems) {
 	between(p, "speech.concurrency", c.Speech.Concurrency, 0, 1024)
 }
 
-func (d Destination) check(p *Problems, at string) {
-	if !strings.HasPrefix(d.Match, "arn:") || strings.Count(d.Match, ":") < 5 {
-		p.add(at+".match", d.Match, "write an ARN, with * for what may be anything: arn:aws:sns:*:*:alerts")
-	}
-	if d.File == nil {
-		p.add(at, d.Match, "say how to deliver: file: {}")
-	}
-}
-
 func (c *Config) checkDelivery(p *Problems) {
 	d := c.Delivery
 	between(p, "delivery.timeout", d.Timeout, 100*time.Millisecond, 10*time.Minute)
 	between(p, "delivery.backoff", d.Backoff, 10*time.Millisecond, time.Hour)
 	between(p, "delivery.backoff_max", d.BackoffMax, d.Backoff, 24*time.Hour)
 	between(p, "delivery.give_up", d.GiveUp, time.Second, 365*24*time.Hour)
+	between(p, "delivery.concurrency", d.Concurrency, 1, 1_000)
 }
 
 func (c *Config) checkStorage(p *Problems) {

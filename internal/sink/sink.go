@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tidings/internal/arn"
 	"tidings/internal/configset"
@@ -31,7 +32,9 @@ type Delivery struct {
 	Destination string // the event destination's name
 }
 
-// Driver opens targets. It is safe for concurrent use.
+// Driver opens targets. It is safe for concurrent use. One that keeps connections or
+// goroutines is an io.Closer as well; it is closed once nothing can be opened with it any
+// more, and the sinks that are still open must work on.
 type Driver interface {
 	// Check reports whether Open can work, without touching the network or the disk.
 	Check(t Target) error
@@ -64,6 +67,27 @@ var ErrPermanent = errors.New("permanent")
 
 // Permanent marks err as a failure for good.
 func Permanent(err error) error { return fmt.Errorf("%w: %w", ErrPermanent, err) }
+
+// delayError is a failure with a wish of the far end.
+type delayError struct {
+	err   error
+	after time.Duration
+}
+
+func (e *delayError) Error() string { return e.err.Error() }
+func (e *delayError) Unwrap() error { return e.err }
+
+// RetryAfter marks err as a failure that the far end wants to be left alone after for d,
+// as HTTP's Retry-After does (RFC 9110 section 10.2.3).
+func RetryAfter(err error, d time.Duration) error { return &delayError{err, d} }
+
+// Delay returns how long the far end wants to be left alone; 0 = it did not say.
+func Delay(err error) time.Duration {
+	if e, ok := errors.AsType[*delayError](err); ok {
+		return max(0, e.after)
+	}
+	return 0
+}
 
 // PartialError reports that some deliveries of a batch failed and the others arrived.
 type PartialError struct {

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"tidings/internal/arn"
+)
+
+// Destination binds ARNs to a way of delivering. Exactly one way is set.
+type Destination struct {
+	Match   string              `yaml:"match"`
+	File    *FileDestination    `yaml:"file"`
+	AWS     *AWSDestination     `yaml:"aws"`
+	Webhook *WebhookDestination `yaml:"webhook"`
+}
+
+// FileDestination appends to files below the data directory. See Files.
+type FileDestination struct{}
+
+// AWSDestination delivers to the service that the ARN names, through its own API.
+type AWSDestination struct {
+	Endpoint     string `yaml:"endpoint"`      // "" = AWS itself, in the region of the ARN
+	AssumeRole   bool   `yaml:"assume_role"`   // publish with the role of the event destination
+	ExternalID   string `yaml:"external_id"`   // sent with every AssumeRole; "" = the account that owns the destination
+	AccessKeyID  string `yaml:"access_key_id"` // "" = the default chain of the AWS SDK
+	SecretKey    Secret `yaml:"secret_access_key"`
+	SessionToken Secret `yaml:"session_token"`
+}
+
+// WebhookDestination posts to a URL.
+type WebhookDestination struct {
+	URL          string            `yaml:"url"`     // {service}, {region}, {account} and {name} stand for those of the ARN
+	Format       string            `yaml:"format"`  // "standard" (Standard Webhooks) or "sns"; "" = standard
+	Secrets      []Secret          `yaml:"secrets"` // each signs, so that secrets can be exchanged; only of format standard
+	Headers      map[string]Secret `yaml:"headers"` // sent with every request
+	Batch        int               `yaml:"batch"`   // events in a request, as a JSON array; 0 and 1 = one, by itself
+	AllowPrivate bool              `yaml:"allow_private"`
+	Unconfirmed  bool              `yaml:"unconfirmed"` // deliver without SubscriptionConfirmation; only of format sns
+}
+
+// Files is how destination files are kept.
+type Files struct {
+	Gzip bool          `yaml:"gzip"` // compress finished hours
+	Keep time.Duration `yaml:"keep"` // delete hours that are older; 0 = never
+}
+
+// Alarms says when operators are told that deliveries are in trouble, and where.
+type Alarms struct {
+	Destination string        `yaml:"destination"` // an ARN, delivered to like all others; "" = only the log and the metrics
+	Failures    int           `yaml:"failures"`    // attempts that failed in a row
+	Lag         time.Duration `yaml:"lag"`         // age of the oldest undelivered event
+	DeadLetters int           `yaml:"dead_letters"`
+}
+
+func (d *Destination) check(p *Problems, at string, getenv func(string) string) {
+	if d.Match != "*" && (!strings.HasPrefix(d.Match, "arn:") || strings.Count(d.Match, ":") < 5) {
+		p.add(at+".match", d.Match, "write an ARN, with * for what may be anything: arn:aws:sns:*:*:alerts")
+	}
+	ways := 0
+	for _, set := range []bool{d.File != nil, d.AWS != nil, d.Webhook != nil} {
+		if set {
+			ways++
+		}
+	}
+	if ways != 1 {
+		p.add(at, d.Match, "say one way to deliver: file: {}, aws: {…} or webhook: {…}")
+	}
+	if d.AWS != nil {
+		d.AWS.check(p, at+".aws", getenv)
+	}
+	if d.Webhook != nil {
+		d.Webhook.check(p, at+".webhook", getenv)
+	}
+}
+
+func (d *AWSDestination) check(p *Problems, at string, getenv func(string) string) {
+	if d.Endpoint != "" {
+		checkURL(p, at+".endpoint", d.Endpoint)
+	}
+	if d.ExternalID != "" && !d.AssumeRole {
+		p.add(at+".external_id", d.ExternalID, "is sent with AssumeRole, so set assume_role: true")
+	}
+	resolve(p, at+".secret_access_key", &d.SecretKey, getenv)
+	resolve(p, at+".session_token", &d.SessionToken, getenv)
+	if (d.AccessKeyID == "") != (d.SecretKey == "") {
+		p.add(at, d.AccessKeyID, "give both access_key_id and secret_access_key, or neither for the default chain")
+	}
+}
+
+func (d *WebhookDestination) check(p *Problems, at string, getenv func(string) string) {
+	if d.URL == "" {
+		p.add(at+".url", d.URL, "say where to post")
+	} else {
+		checkURL(p, at+".url", d.URL)
+	}
+	if d.Format == "" {
+		d.Format = "standard"
+	}
+	oneOf(p, at+".format", d.Format, "standard", "sns")
+	between(p, at+".batch", d.Batch, 0, 1_000)
+	for i := range d.Secrets {
+		resolve(p, fmt.Sprintf("%s.secrets[%d]", at, i), &d.Secrets[i], getenv)
+	}
+	for name, value := range d.Headers {
+		resolve(p, at+".headers."+name, &value, getenv)
+		d.Headers[name] = value
+	}
+	if d.Format != "sns" {
+		if d.Unconfirmed {
+			p.add(at+".unconfirmed", d.Unconfirmed, "is of format sns")
+		}
+		return
+	}
+	if len(d.Secrets) > 0 {
+		p.add(at+".secrets", len(d.Secrets), "are of format standard; format sns signs with a key of its own")
+	}
+	if d.Batch > 1 {
+		p.add(at+".batch", d.Batch, "SNS sends one notification in a request; leave batch out")
+	}
+}
+
+// checkURL wants an absolute URL of HTTP. What stands in braces is filled in later.
+func checkURL(p *Problems, key, text string) {
+	u, err := url.Parse(strings.NewReplacer("{", "", "}", "").Replace(text))
+	switch {
+	case err != nil:
+		p.add(key, text, "is no URL: %v", err)
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		p.add(key, text, "write it as https://host/path")
+	case u.Fragment != "":
+		p.add(key, text, "a fragment (#…) is never sent")
+	}
+}
+
+func (c *Config) checkDestinations(p *Problems, getenv func(string) string) {
+	for i := range c.Destinations {
+		c.Destinations[i].check(p, fmt.Sprintf("destinations[%d]", i), getenv)
+	}
+	if c.PublicURL != "" {
+		checkURL(p, "public_url", c.PublicURL)
+	}
+	between(p, "files.keep", c.Files.Keep, 0, 100*365*24*time.Hour)
+	if c.Files.Keep > 0 && c.Files.Keep < time.Hour {
+		p.add("files.keep", c.Files.Keep, "must be 0 (keep all) or at least 1h: files hold an hour each")
+	}
+	if c.Alarms.Destination != "" {
+		if _, err := arn.Parse(c.Alarms.Destination); err != nil {
+			p.add("alarms.destination", c.Alarms.Destination, "%v", err)
+		}
+	}
+	between(p, "alarms.failures", c.Alarms.Failures, 1, 1_000_000)
+	between(p, "alarms.lag", c.Alarms.Lag, time.Second, 365*24*time.Hour)
+	between(p, "alarms.dead_letters", c.Alarms.DeadLetters, 1, 1_000_000_000)
+}
