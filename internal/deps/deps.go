@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"sink/*":        {"arn", "configset", "event", "fault", "sink", "tenant"},
 	"sink/sinktest": {"arn", "configset", "event", "fault", "sink", "tenant"},
 	"fanout":        {"arn", "configset", "event", "fault", "quota", "sink", "tenant"},
+	"alarm":         {"configset", "event", "fanout", "sink", "tenant"},
 
 	// The disk.
 	"datadir":   {},

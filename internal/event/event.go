@@ -24,6 +24,12 @@ const (
 	VoiceNoAnswer  Type = "voice.no_answer" // nobody answered
 )
 
+// The types of alarms, which go to the operator.
+const (
+	AlarmRaised  Type = "alarm.raised"
+	AlarmCleared Type = "alarm.cleared"
+)
+
 // Channel is the part of the type before the dot: "voice", "email", "app".
 func (t Type) Channel() string {
 	channel, _, _ := strings.Cut(string(t), ".")

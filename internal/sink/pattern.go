@@ -76,3 +76,25 @@ func glob(pattern, s string) bool {
 		s, rest = s[i+len(piece):], behind
 	}
 }
+
+// Service returns the service that the pattern names; false = any.
+func (p Pattern) Service() (string, bool) {
+	if p.parts == nil || strings.Contains(p.parts[1], "*") {
+		return "", false
+	}
+	return p.parts[1], true
+}
+
+// Covers reports whether everything that q matches is matched by p, as far as that can be
+// told part by part.
+func (p Pattern) Covers(q Pattern) bool {
+	if p.parts == nil {
+		return true
+	}
+	for i := range p.parts {
+		if q.parts == nil || !glob(p.parts[i], q.parts[i]) { // no literal matches a star of q
+			return false
+		}
+	}
+	return true
+}

@@ -90,3 +90,47 @@ func matches(pattern, s string) bool {
 	}
 	return false
 }
+
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		p, q string
+		want bool
+	}{
+		{"*", "arn:aws:sns:*:*:*", true},
+		{"*", "*", true},
+		{"arn:*:*:*:*:*", "*", false}, // what is no ARN at all does not occur, but nobody writes this
+		{"arn:aws:*:*:*:*", "arn:aws:sns:*:*:alerts", true},
+		{"arn:aws:sns:*:*:*", "arn:aws:*:*:*:*", false},
+		{"arn:aws:sns:*:*:a*", "arn:aws:sns:*:*:alerts", true},
+		{"arn:aws:sns:*:*:a*", "arn:aws:sns:*:*:a*s", true},
+		{"arn:aws:sns:*:*:a*s", "arn:aws:sns:*:*:a*", false},
+		{"arn:aws:sns:*:*:alerts", "arn:aws:sns:*:*:alerts", true},
+		{"arn:aws:sns:us-east-1:*:*", "arn:aws:sns:*:*:alerts", false},
+	} {
+		p, err := sink.ParsePattern(tc.p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := sink.ParsePattern(tc.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Covers(q); got != tc.want {
+			t.Errorf("%q.Covers(%q) = %v, want %v", tc.p, tc.q, got, tc.want)
+		}
+	}
+}
+
+func TestPatternService(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{"*": "", "arn:aws:*:*:*:x": "", "arn:aws:s*:*:*:x": "", "arn:aws:sns:*:*:x": "sns"} {
+		p, err := sink.ParsePattern(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := p.Service(); got != want || ok != (want != "") {
+			t.Errorf("Service of %q = %q, %v, want %q", pattern, got, ok, want)
+		}
+	}
+}
