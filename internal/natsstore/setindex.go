@@ -1,6 +1,7 @@
 package natsstore
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -68,6 +69,13 @@ func (x *setIndex) list(t tenant.Tenant, scope configset.Scope, after string, li
 	}
 	end := min(i+max(limit, 0), len(all))
 	return slices.Clone(all[i:end]), end < len(all)
+}
+
+// all returns every set with its key, in no order.
+func (x *setIndex) all() map[configset.Key]*configset.Set {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return maps.Clone(x.sets)
 }
 
 func (x *setIndex) put(key configset.Key, s *configset.Set) {

@@ -42,6 +42,10 @@ func (c *ConfigurationSets) List(t tenant.Tenant, scope configset.Scope, after s
 	return c.index.list(t, scope, after, limit)
 }
 
+// All returns every set of every tenant with its key. The sets are shared and must not be
+// changed.
+func (c *ConfigurationSets) All() map[configset.Key]*configset.Set { return c.index.all() }
+
 // Count returns how many sets the tenant has.
 func (c *ConfigurationSets) Count(t tenant.Tenant, scope configset.Scope) int {
 	return c.index.count(t, scope)
