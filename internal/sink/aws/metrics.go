@@ -1,0 +1,38 @@
+package awssink
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what the drivers do; all of a process share one. A nil *Metrics counts
+// nothing.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	rejected *prometheus.CounterVec
+}
+
+// NewMetrics makes Metrics and registers them.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_aws_requests_total",
+			Help: "Requests to AWS services by the aws driver, by service and outcome: answered, throttled, denied, missing (the target), malformed (the record), failed.",
+		}, []string{"service", "outcome"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_aws_log_events_rejected_total",
+			Help: "Log events that CloudWatch Logs rejected for good, by reason: too_new, too_old, expired.",
+		}, []string{"reason"}),
+	}
+	r.MustRegister(m.requests, m.rejected)
+	return m
+}
+
+func (m *Metrics) requested(service string, o outcome) {
+	if m != nil {
+		m.requests.WithLabelValues(service, string(o)).Inc()
+	}
+}
+
+func (m *Metrics) wasRejected(reason string) {
+	if m != nil {
+		m.rejected.WithLabelValues(reason).Inc()
+	}
+}
