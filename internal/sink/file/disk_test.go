@@ -119,7 +119,7 @@ func newRig(tb testing.TB, dir string, maxOpen int) *rig {
 	if err != nil {
 		tb.Fatalf("New = %v", err)
 	}
-	d.wrap = func(f *os.File) handle {
+	d.disk.wrap = func(_ string, f *os.File) handle {
 		r.disk.set(func(d *faulty) { d.open++ })
 		return &faultyFile{File: f, disk: r.disk}
 	}
@@ -156,7 +156,7 @@ func (r *rig) open(tb testing.TB, name string) sink.Sink {
 
 // path is where the events of the topic go at the rig's hour.
 func (r *rig) path(name string) string {
-	return filepath.Join(r.dir, filepath.FromSlash(hour(Folder(topic(name)), r.clock.now())))
+	return filepath.Join(r.dir, filepath.FromSlash(hourAt(Folder(topic(name)), r.clock.now()).plain()))
 }
 
 func (r *rig) read(tb testing.TB, name string) string {

@@ -5,7 +5,14 @@
 //
 // It is the destination that needs nothing else. A delivery is reported as done once its
 // line is synced to the disk. Concurrent deliveries to one target share one write and one
-// sync. A line that a crash tore is cut off before the next is written.
+// sync. A line that a crash tore is cut off before the next is written, and at the next
+// start at the latest.
+//
+// Run looks after hours that are over: it compresses and deletes them, as the Settings say.
+// Compressing turns 14.ndjson into 14.ndjson.gz. Meanwhile the lines are in
+// 14.ndjson.closing-0, which nothing is written to any more. Should 14.ndjson appear again,
+// because the clock was set back, its lines become one more member of 14.ndjson.gz, as RFC
+// 1952 section 2.2 has it; 14.ndjson.closing-N is then what goes behind the first N bytes.
 //
 // A directory must belong to one Driver of one process.
 package file
@@ -17,6 +24,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -39,32 +47,26 @@ const (
 // Settings are the choices of a Driver. The zero value is good.
 type Settings struct {
 	MaxOpen int              // files kept open at most, 0 = 256; at least 1
+	Gzip    bool             // compress hours when they are over
+	Keep    time.Duration    // delete hours that ended longer ago, an hour at least; 0 = never
 	Now     func() time.Time // chooses the hour; nil = time.Now
+	Logger  *slog.Logger     // nil = nothing is logged
+	Metrics *Metrics         // nil = nothing is counted
 }
 
 // Driver writes below one directory. It is safe for concurrent use.
 type Driver struct {
-	root  *os.Root // makes sure that no path leaves the directory, not even by a symbolic link
-	now   func() time.Time
-	wrap  func(*os.File) handle // tests break files with it
-	max   int
-	slots chan struct{} // one is taken while a writer writes
+	settings Settings
+	disk     *disk
+	slots    chan struct{} // one is taken while a writer writes
 
 	flushes sync.WaitGroup
 	mu      sync.Mutex // taken before a writer's
 	closed  bool
 	writers map[string]*writer // by folder
 	open    *list.List         // of *writer with an open file, the longest unused first
-}
-
-// handle is what a writer needs of a file.
-type handle interface {
-	Write(p []byte) (int, error)
-	ReadAt(p []byte, off int64) (int, error)
-	Stat() (os.FileInfo, error)
-	Sync() error
-	Truncate(size int64) error
-	Close() error
+	tending bool               // Run works
+	later   map[hour]struct{}  // hours that were written to and that Run has to look after
 }
 
 // New makes a Driver that writes below the directory, which is created if it is missing.
@@ -77,19 +79,20 @@ func New(dir string, s Settings) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("file destinations: %w", err)
 	}
-	d := &Driver{
-		root: root, now: s.Now, max: s.MaxOpen,
-		wrap:    func(f *os.File) handle { return f },
-		writers: map[string]*writer{}, open: list.New(),
+	if s.Now == nil {
+		s.Now = time.Now
 	}
-	if d.now == nil {
-		d.now = time.Now
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	if d.max <= 0 {
-		d.max = defaultMaxOpen
+	if s.MaxOpen <= 0 {
+		s.MaxOpen = defaultMaxOpen
 	}
-	d.slots = make(chan struct{}, min(d.max, maxFlushes))
-	return d, nil
+	return &Driver{
+		settings: s, disk: &disk{root: root},
+		slots:   make(chan struct{}, min(s.MaxOpen, maxFlushes)),
+		writers: map[string]*writer{}, open: list.New(), later: map[hour]struct{}{},
+	}, nil
 }
 
 // Check finds no fault with any target: every ARN has a folder.
@@ -97,7 +100,15 @@ func (d *Driver) Check(sink.Target) error { return nil }
 
 // Open returns a sink of the target. It touches no file: the first delivery does.
 func (d *Driver) Open(t sink.Target) (sink.Sink, error) {
-	folder := Folder(t)
+	w, err := d.enter(Folder(t))
+	if err != nil {
+		return nil, err
+	}
+	return &target{writer: w}, nil
+}
+
+// enter adds a user to the writer of the folder.
+func (d *Driver) enter(folder string) (*writer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -109,10 +120,10 @@ func (d *Driver) Open(t sink.Target) (sink.Sink, error) {
 		d.writers[folder] = w
 	}
 	w.users++
-	return &target{writer: w}, nil
+	return w, nil
 }
 
-// Close waits for the writes under way and closes all files.
+// Close waits for the writes under way and closes all files. Run must have returned.
 func (d *Driver) Close() error {
 	d.mu.Lock()
 	if d.closed {
@@ -130,7 +141,7 @@ func (d *Driver) Close() error {
 	}
 	clear(d.writers)
 	d.open.Init()
-	return errors.Join(append(failures, d.root.Close())...)
+	return errors.Join(append(failures, d.disk.root.Close())...)
 }
 
 var errClosed = errors.New("closed")
@@ -159,7 +170,7 @@ func (t *target) Deliver(ctx context.Context, batch []sink.Delivery) error {
 	}
 	lines, failed := encode(batch)
 	if len(lines) > 0 {
-		if err := t.writer.write(ctx, lines); err != nil {
+		if err := t.writer.do(ctx, &request{lines: lines}); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func (d *Driver) evict(w *writer) error {
 	}
 	d.open.MoveToBack(w.place)
 	var failures []error
-	for e := d.open.Front(); e != nil && d.open.Len() > d.max; {
+	for e := d.open.Front(); e != nil && d.open.Len() > d.settings.MaxOpen; {
 		next := e.Next()
 		if other, ok := e.Value.(*writer); ok && other != w {
 			failures = append(failures, other.detach())

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"path"
 	"strings"
-	"time"
 
 	"tidings/internal/sink"
 )
@@ -62,9 +61,4 @@ func element(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	hash := "~" + hex.EncodeToString(sum[:16])
 	return b.String()[:maxElement-len(hash)] + hash
-}
-
-// hour is the path of the file that takes records at the time now, below the folder.
-func hour(folder string, now time.Time) string {
-	return path.Join(folder, now.UTC().Format("2006/01/02/15")+".ndjson")
 }

@@ -45,7 +45,7 @@ func TestLongNamesDiffer(t *testing.T) {
 func TestHourIsInUTC(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 5, 0, 30, 0, 0, time.FixedZone("east", 3600))
-	if got := hour("f", at); got != "f/2026/11/04/23.ndjson" {
+	if got := hourAt("f", at).plain(); got != "f/2026/11/04/23.ndjson" {
 		t.Errorf("hour = %q", got)
 	}
 }

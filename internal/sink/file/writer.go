@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
-	"runtime"
 	"slices"
 	"sync"
 )
@@ -30,21 +28,23 @@ type writer struct {
 
 	// The rest belongs to that goroutine while busy, else to the holder of mu.
 	file   handle // nil = none open
+	at     hour   // of file
 	name   string // of file
 	size   int64  // of file: all of it is whole lines
 	synced string // the last file whose way from the root is known to be on disk
 }
 
-// request is one Deliver that waits for its lines to be on disk.
+// request is something to do for which the folder must be at rest.
 type request struct {
-	lines []byte
-	done  chan error // takes one
+	lines []byte       // to append and sync; a Deliver waits for it
+	job   func() error // or this, for the keeper
+	done  chan error   // takes one
 }
 
-// write hands lines over and waits for the disk. When ctx ends first, lines that were not
-// begun are taken back.
-func (w *writer) write(ctx context.Context, lines []byte) error {
-	r := &request{lines: lines, done: make(chan error, 1)}
+// do hands r over and waits until it is done. When ctx ends first, what was not begun is
+// taken back. A job that was begun is waited for: it is short.
+func (w *writer) do(ctx context.Context, r *request) error {
+	r.done = make(chan error, 1)
 	if err := w.driver.enqueue(w, r); err != nil {
 		return err
 	}
@@ -54,9 +54,23 @@ func (w *writer) write(ctx context.Context, lines []byte) error {
 	case <-ctx.Done():
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	waiting := len(w.waiting)
 	w.waiting = slices.DeleteFunc(w.waiting, func(other *request) bool { return other == r })
+	begun := len(w.waiting) == waiting
+	w.mu.Unlock()
+	if begun && r.job != nil {
+		return <-r.done
+	}
 	return ctx.Err()
+}
+
+// alone runs job while nothing is written to the folder.
+func (d *Driver) alone(ctx context.Context, folder string, job func(w *writer) error) error {
+	w, err := d.enter(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.do(ctx, &request{job: func() error { return job(w) }}), d.leave(w))
 }
 
 // enqueue lets r wait and starts the goroutine that serves it, if none runs.
@@ -96,7 +110,11 @@ func (w *writer) flushOnce() bool {
 	if len(group) == 0 {
 		return false
 	}
-	err := w.appendGroup(group)
+	group = runJobs(group)
+	var err error
+	if len(group) > 0 {
+		err = w.appendGroup(group)
+	}
 	w.mu.Lock()
 	w.busy = false
 	w.mu.Unlock()
@@ -104,6 +122,22 @@ func (w *writer) flushOnce() bool {
 		r.done <- err
 	}
 	return true
+}
+
+// runJobs does what is no writing and returns the rest.
+func runJobs(group []*request) []*request {
+	if !slices.ContainsFunc(group, func(r *request) bool { return r.job != nil }) {
+		return group
+	}
+	var lines []*request
+	for _, r := range group {
+		if r.job == nil {
+			lines = append(lines, r)
+			continue
+		}
+		r.done <- r.job()
+	}
+	return lines
 }
 
 // appendGroup writes the lines of all requests and syncs. If that fails, none of them is
@@ -139,13 +173,15 @@ func (w *writer) appendGroup(group []*request) error {
 // ready makes sure that the file of this hour is open and still where its name says: an
 // operator may have moved it away.
 func (w *writer) ready() error {
-	name := hour(w.folder, w.driver.now())
-	if w.file != nil && (w.name != name || !w.inPlace()) {
+	h := hourAt(w.folder, w.driver.settings.Now())
+	if w.file != nil && (w.at != h || !w.inPlace()) {
 		if err := w.closeFile(); err != nil {
 			return err
 		}
 	}
-	w.name = name
+	if w.at != h {
+		w.at, w.name = h, h.plain()
+	}
 	if w.file != nil {
 		w.driver.used(w)
 		return nil
@@ -153,6 +189,7 @@ func (w *writer) ready() error {
 	if err := w.driver.evict(w); err != nil {
 		return err
 	}
+	w.driver.note(h)
 	return w.openFile()
 }
 
@@ -161,43 +198,61 @@ func (w *writer) inPlace() bool {
 	if err != nil {
 		return false
 	}
-	there, err := w.driver.root.Stat(w.name)
+	there, err := w.driver.disk.root.Stat(w.name)
 	return err == nil && os.SameFile(mine, there) && there.Size() == w.size
 }
 
 func (w *writer) openFile() error {
-	dir := path.Dir(w.name)
-	if err := w.driver.root.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	f, err := w.driver.root.OpenFile(w.name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640)
+	f, err := w.driver.disk.create(w.name)
 	if err != nil {
 		return err
 	}
-	file := w.driver.wrap(f)
-	size, err := repair(file)
+	size, torn, err := repair(f)
 	if err != nil {
-		return errors.Join(fmt.Errorf("cut off a torn line: %w", err), file.Close())
+		return errors.Join(fmt.Errorf("cut off a torn line: %w", err), f.Close())
 	}
-	if w.synced != w.name {
-		if err := w.driver.syncPath(dir); err != nil {
-			return errors.Join(err, file.Close())
+	w.driver.mended(w.name, torn)
+	if size == 0 || w.synced != w.name { // an empty file may have been made this moment
+		if err := w.driver.disk.syncPath(path.Dir(w.name)); err != nil {
+			return errors.Join(err, f.Close())
 		}
 		w.synced = w.name
 	}
-	w.file, w.size = file, size
+	w.file, w.size = f, size
 	return nil
 }
 
-// repair cuts off what stands behind the last newline, and returns the size then. Such a
-// line was never reported as delivered.
-func repair(f handle) (int64, error) {
+// release closes the file if it has this name. Only jobs call it.
+func (w *writer) release(name string) error {
+	if w.file == nil || w.name != name {
+		return nil
+	}
+	w.driver.mu.Lock()
+	if w.place != nil {
+		w.driver.open.Remove(w.place)
+		w.place = nil
+	}
+	w.driver.mu.Unlock()
+	return w.closeFile()
+}
+
+// repair cuts off what stands behind the last newline, and returns the size then and how
+// much was cut off. Such a line was never reported as delivered.
+func repair(f handle) (size, torn int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	size := info.Size()
-	block := make([]byte, 64<<10)
+	size, err = wholeLines(f, info.Size())
+	if err != nil || size == info.Size() {
+		return size, 0, err
+	}
+	return size, info.Size() - size, f.Truncate(size)
+}
+
+// wholeLines returns where the last line ends that has an end.
+func wholeLines(f io.ReaderAt, size int64) (int64, error) {
+	block := make([]byte, min(size, 64<<10))
 	for end := size; end > 0; {
 		start := max(0, end-int64(len(block)))
 		part := block[:end-start]
@@ -205,18 +260,11 @@ func repair(f handle) (int64, error) {
 			return 0, err
 		}
 		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
-			return cut(f, size, start+int64(i)+1)
+			return start + int64(i) + 1, nil
 		}
 		end = start
 	}
-	return cut(f, size, 0)
-}
-
-func cut(f handle, size, whole int64) (int64, error) {
-	if size == whole {
-		return size, nil
-	}
-	return whole, f.Truncate(whole)
+	return 0, nil
 }
 
 // closeFile closes the open file, if any. All of it is synced.
@@ -227,25 +275,4 @@ func (w *writer) closeFile() error {
 	f := w.file
 	w.file = nil
 	return f.Close()
-}
-
-// syncPath syncs dir and all directories above it up to the root, so that a new file is
-// still found after a power cut.
-func (d *Driver) syncPath(dir string) error {
-	if runtime.GOOS == "windows" { // which cannot sync a directory and need not
-		return nil
-	}
-	for {
-		f, err := d.root.Open(dir)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
-			return &fs.PathError{Op: "sync", Path: dir, Err: err}
-		}
-		if dir == "." {
-			return nil
-		}
-		dir = path.Dir(dir)
-	}
 }
