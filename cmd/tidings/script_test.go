@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,7 +24,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tidings": main})
+	testscript.Main(m, map[string]func(){"tidings": main, "tidings-get": get})
+}
+
+// get is a program that prints what a GET of its argument answers.
+func get() {
+	resp, err := http.Get(os.Args[1])
+	if err == nil {
+		_, err = io.Copy(os.Stdout, resp.Body)
+		err = errors.Join(err, resp.Body.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // TestScripts runs the program from outside, as its users do. Beside testscript's own
@@ -31,6 +45,7 @@ func TestMain(m *testing.M) {
 //
 //	serve [args]               start "tidings serve" and wait until it is ready; sets $API and $ADMIN
 //	halt, crash                end it by SIGTERM, or by SIGKILL
+//	hangup                     send it SIGHUP
 //	call METHOD PATH [BODY]    send a signed request; standard output is the status, a blank, and the body
 //	await REGEXP GLOB          wait until a line of a file that matches GLOB matches REGEXP
 //	until-output REGEXP CMD…   run the command again and again until its output matches REGEXP
@@ -45,9 +60,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":        serve,
-			"halt":         func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
-			"crash":        func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGKILL) },
+			"serve": serve,
+			"halt":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
+			"crash": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGKILL) },
+			"hangup": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(of(ts).process.Process.Signal(syscall.SIGHUP))
+			},
 			"call":         call,
 			"await":        await,
 			"until-output": untilOutput,

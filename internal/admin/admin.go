@@ -44,15 +44,28 @@ type Events interface {
 
 // Deliveries is the courier, as operators see it.
 type Deliveries interface {
-	// Status lists every subscriber that has been delivered to or is waiting.
-	Status() []fanout.SubscriberStatus
 	// Retry sends dead letters again.
 	Retry(ctx context.Context, ids ...string) error
 }
 
-// Letters lists dead letters.
+// Destinations is what events are delivered to, as operators see it.
+type Destinations interface {
+	// List returns every event destination, in order, and the bindings in force.
+	List() (all []fanout.SubscriberStatus, bindings []string)
+	// Test delivers one made-up event to an ARN.
+	Test(ctx context.Context, t Trial) (TrialResult, error)
+}
+
+// Replayer sends events of the log again.
+type Replayer interface {
+	Replay(ctx context.Context, r Replay) (Replayed, error)
+}
+
+// Letters is the dead letters.
 type Letters interface {
 	List(ctx context.Context, after string, limit int) ([]fanout.DeadLetter, error)
+	// Remove forgets letters. Removing one that is gone is no error.
+	Remove(ctx context.Context, ids ...string) error
 }
 
 // Server is the admin listener's handler. Its fields are set before Handler is called.
@@ -65,6 +78,9 @@ type Server struct {
 	Letters    Letters
 	Gatherer   prometheus.Gatherer
 	Log        *slog.Logger
+
+	Destinations Destinations
+	Replayer     Replayer
 }
 
 // Handler returns the handler of the admin listener.
@@ -78,8 +94,11 @@ func (s *Server) Handler() http.Handler {
 	closed.Handle("GET /metrics", promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{}))
 	closed.HandleFunc("GET /v1/events", s.events)
 	closed.HandleFunc("GET /v1/destinations", s.destinations)
+	closed.HandleFunc("POST /v1/destinations/test", s.test)
+	closed.HandleFunc("POST /v1/replay", s.replay)
 	closed.HandleFunc("GET /v1/deadletters", s.deadLetters)
 	closed.HandleFunc("POST /v1/deadletters/retry", s.retry)
+	closed.HandleFunc("POST /v1/deadletters/delete", s.forget)
 	closed.HandleFunc("/debug/pprof/", pprof.Index)
 	closed.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	closed.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -126,7 +145,9 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 /metrics               Prometheus metrics
 /v1/events             the event log, one JSON object a line (?since=10m&follow=true)
 /v1/destinations       what is delivered, pending and failing, per event destination
-/v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}
+                       POST /v1/destinations/test {"arn":"..."} delivers a made-up event
+/v1/replay             POST {"from":"1h"} delivers kept events again
+/v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}, or /delete
 /debug/pprof/          profiles
 `))
 }

@@ -26,6 +26,7 @@ type house struct {
 	letters []fanout.DeadLetter
 	retried []string
 	refuse  error
+	places  places
 }
 
 func (h *house) Tail(_ context.Context, since time.Time, _ bool, each func(time.Time, event.Event) error) error {
@@ -40,8 +41,30 @@ func (h *house) Tail(_ context.Context, since time.Time, _ bool, each func(time.
 	return nil
 }
 
-func (h *house) Status() []fanout.SubscriberStatus {
-	return []fanout.SubscriberStatus{{Destination: "a/b", State: fanout.OK, Delivered: 7}}
+func (h *house) Remove(_ context.Context, ids ...string) error {
+	h.letters = slices.DeleteFunc(h.letters, func(l fanout.DeadLetter) bool { return slices.Contains(ids, l.ID) })
+	return h.refuse
+}
+
+// places is what events are delivered to, in memory.
+type places struct {
+	tried    []admin.Trial
+	replayed []admin.Replay
+	refuse   error
+}
+
+func (*places) List() ([]fanout.SubscriberStatus, []string) {
+	return []fanout.SubscriberStatus{{Destination: "a/b", State: fanout.OK, Delivered: 7}}, []string{"* -> file"}
+}
+
+func (p *places) Test(_ context.Context, t admin.Trial) (admin.TrialResult, error) {
+	p.tried = append(p.tried, t)
+	return admin.TrialResult{Driver: "file", Record: []byte(`{"eventType":"TEST"}`)}, p.refuse
+}
+
+func (p *places) Replay(_ context.Context, r admin.Replay) (admin.Replayed, error) {
+	p.replayed = append(p.replayed, r)
+	return admin.Replayed{Events: 2, Deliveries: 3, Through: r.Until}, p.refuse
 }
 
 func (h *house) Retry(_ context.Context, ids ...string) error {
@@ -60,6 +83,7 @@ func open(t *testing.T, h *house, token string) *admin.Client {
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "tidings_test_total"}))
 	s := &admin.Server{
 		Version: "v1", Token: token, Events: h, Deliveries: h, Letters: h, Gatherer: registry, Log: slog.New(slog.DiscardHandler),
+		Destinations: &h.places, Replayer: &h.places,
 		Parts: []admin.Part{{Name: "store", Check: func() admin.PartStatus {
 			return admin.PartStatus{Ready: h.ready, State: "ok", Detail: "fine"}
 		}}},
@@ -177,7 +201,16 @@ func TestDeadLetters(t *testing.T) {
 	if err := c.Retry(t.Context(), "1", "3"); err != nil || !slices.Equal(h.retried, []string{"1", "3"}) {
 		t.Errorf("Retry = %v and retried %v", err, h.retried)
 	}
+	if err := c.Forget(t.Context(), "2"); err != nil || len(h.letters) != 2 {
+		t.Errorf("Forget = %v and left %v, want 1 and 3", err, h.letters)
+	}
 	h.refuse = errors.New("no such letter")
+	if err := c.Forget(t.Context(), "9"); err == nil {
+		t.Error("Forget did not say that it failed")
+	}
+	if err := c.Forget(t.Context()); err == nil {
+		t.Error("Forget of nothing was not refused")
+	}
 	if err := c.Retry(t.Context(), "9"); err == nil || !strings.Contains(err.Error(), "no such letter") {
 		t.Errorf("Retry = %v, want the reason", err)
 	}

@@ -67,6 +67,11 @@ func (c *Client) Retry(ctx context.Context, ids ...string) error {
 	return c.call(ctx, http.MethodPost, "/v1/deadletters/retry", map[string][]string{"ids": ids}, &struct{}{})
 }
 
+// Forget deletes dead letters.
+func (c *Client) Forget(ctx context.Context, ids ...string) error {
+	return c.call(ctx, http.MethodPost, "/v1/deadletters/delete", map[string][]string{"ids": ids}, &struct{}{})
+}
+
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.do(ctx, method, path, in)
 	if err != nil {

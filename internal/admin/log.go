@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tidings/internal/event"
-	"tidings/internal/fanout"
 )
 
 // Entry is one event of the log, as /v1/events prints it.
@@ -54,7 +53,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 // sinceOf reads the query parameter since; without it, the zero time.
 func sinceOf(r *http.Request) (time.Time, bool) {
-	text := r.FormValue("since")
+	return parseWhen(r.FormValue("since"))
+}
+
+// parseWhen reads a duration before now or a time; "" = the zero time.
+func parseWhen(text string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, true
 	}
@@ -63,12 +66,6 @@ func sinceOf(r *http.Request) (time.Time, bool) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	return t, err == nil
-}
-
-func (s *Server) destinations(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, struct {
-		Destinations []fanout.SubscriberStatus `json:"destinations"`
-	}{append([]fanout.SubscriberStatus{}, s.Deliveries.Status()...)}) // [] and not null when empty
 }
 
 // Letter is one dead letter, as /v1/deadletters prints it.
@@ -115,18 +112,40 @@ func (s *Server) deadLetters(w http.ResponseWriter, r *http.Request) {
 const maxRetryBody = 1 << 20
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
+	ids, ok := idsOf(w, r)
+	if !ok {
+		return
+	}
+	if err := s.Deliveries.Retry(r.Context(), ids...); err != nil {
+		s.fail(w, "retry dead letters", err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]int{"retried": len(ids)})
+}
+
+func (s *Server) forget(w http.ResponseWriter, r *http.Request) {
+	ids, ok := idsOf(w, r)
+	if !ok {
+		return
+	}
+	if err := s.Letters.Remove(r.Context(), ids...); err != nil {
+		s.fail(w, "delete dead letters", err)
+		return
+	}
+	s.Log.Warn("dead letters deleted", "letters", ids)
+	reply(w, http.StatusOK, map[string]int{"deleted": len(ids)})
+}
+
+// idsOf reads the IDs of dead letters, or refuses the request.
+func idsOf(w http.ResponseWriter, r *http.Request) ([]string, bool) {
 	var in struct {
 		IDs []string `json:"ids"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRetryBody)).Decode(&in); err != nil || len(in.IDs) == 0 {
 		refuse(w, http.StatusBadRequest, `Send {"ids":["…"]} with the IDs of dead letters.`)
-		return
+		return nil, false
 	}
-	if err := s.Deliveries.Retry(r.Context(), in.IDs...); err != nil {
-		s.fail(w, "retry dead letters", err)
-		return
-	}
-	reply(w, http.StatusOK, map[string]int{"retried": len(in.IDs)})
+	return in.IDs, true
 }
 
 func (s *Server) fail(w http.ResponseWriter, what string, err error) {

@@ -13,10 +13,11 @@ import (
 )
 
 // adminHandler builds the handler of the admin listener.
-func (a *App) adminHandler(version string) http.Handler {
+func (a *App) adminHandler() http.Handler {
 	server := &admin.Server{
-		Version: version, Token: string(a.cfg.AdminToken), Gatherer: a.metrics, Log: a.log.With("room", "admin"),
+		Version: a.version, Token: string(a.cfg.AdminToken), Gatherer: a.metrics, Log: a.log.With("room", "admin"),
 		Events: eventLog{a.store.Events()}, Deliveries: a.courier, Letters: a.store.DeadLetters(),
+		Destinations: operator{a}, Replayer: operator{a},
 		Parts: []admin.Part{
 			{Name: "store", Check: a.storeStatus},
 			{Name: "deliveries", Check: a.deliveryStatus},
@@ -36,6 +37,9 @@ func (a *App) storeStatus() admin.PartStatus {
 	return admin.PartStatus{Ready: s.State == natsstore.StateOK, State: s.State, Detail: s.Sentence}
 }
 
+// maxNamedAlarms bounds how many alarms /readyz spells out.
+const maxNamedAlarms = 10
+
 // deliveryStatus is always ready: a destination in trouble is its operator's matter, and a
 // load balancer that took the server out for it would make it everybody's.
 func (a *App) deliveryStatus() admin.PartStatus {
@@ -52,6 +56,17 @@ func (a *App) deliveryStatus() admin.PartStatus {
 	if failing > 0 {
 		part.State = "failing"
 		part.Detail = fmt.Sprintf("%d event destinations are failing; %d deliveries waiting, the oldest for %.0f s; see /v1/destinations", failing, pending, lag)
+	}
+	raised := a.alarms.Raised()
+	if len(raised) == 0 {
+		return part
+	}
+	part.State = "alarm"
+	for _, r := range raised[:min(len(raised), maxNamedAlarms)] {
+		part.Detail += fmt.Sprintf("; alarm %s since %s: %s %s", r.Kind, r.Since.Format(time.RFC3339), r.Destination, r.Detail)
+	}
+	if more := len(raised) - maxNamedAlarms; more > 0 {
+		part.Detail += fmt.Sprintf("; and %d more alarms", more)
 	}
 	return part
 }

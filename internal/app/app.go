@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"tidings/internal/account"
+	"tidings/internal/alarm"
 	"tidings/internal/config"
 	"tidings/internal/datadir"
 	"tidings/internal/fanout"
@@ -23,7 +25,9 @@ import (
 	"tidings/internal/natsstore"
 	"tidings/internal/simulator"
 	"tidings/internal/sink"
+	awssink "tidings/internal/sink/aws"
 	"tidings/internal/sink/file"
+	"tidings/internal/sink/webhook"
 	"tidings/internal/voice"
 )
 
@@ -36,20 +40,28 @@ type App struct {
 	dir      *datadir.Dir
 	store    *natsstore.Store
 	files    *file.Driver
+	topics   *webhook.Topics
 	sinks    *sink.Bindings
+	alarms   *alarm.Watcher
 	courier  *fanout.Courier
 	router   *fanout.Router
 	dialer   *simulator.Dialer
 	runner   *voice.Runner
 	api      *listener
 	admin    *listener
+	version  string
 	speech   string // what speaks, for people
+
+	awsMetrics *awssink.Metrics
+	reloads    *prometheus.CounterVec
+	reloading  sync.Mutex // guards drivers
+	drivers    *drivers   // of the bindings in force
 }
 
 // New opens everything that can fail: the data directory, the store, the listeners. The
 // server starts to work with Run. On an error, everything opened is closed again.
 func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), accounts: accounts(cfg)}
+	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry(), accounts: accounts(cfg)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -62,7 +74,7 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	if err := a.openStore(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.openDelivery(); err != nil {
+	if err := a.openDelivery(ctx); err != nil {
 		return nil, err
 	}
 	messages, err := a.openVoice(ctx)
@@ -73,10 +85,15 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	if a.api, err = listen(cfg.Listen, cfg.TLS, handler, log); err != nil {
+	if a.api, err = listen(cfg.Listen, cfg.TLS, a.withTopics(handler), log); err != nil {
 		return nil, err
 	}
-	if a.admin, err = listen(cfg.Admin, config.TLS{}, a.adminHandler(version), log); err != nil {
+	if cfg.PublicURL == "" {
+		if err := a.topics.SetPublicURL(a.APIURL()); err != nil {
+			return nil, err
+		}
+	}
+	if a.admin, err = listen(cfg.Admin, config.TLS{}, a.adminHandler(), log); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -91,6 +108,8 @@ func (a *App) Run(ctx context.Context) error {
 		lifecycle.Service{Name: "store", Grace: grace, Run: a.store.Run},
 		lifecycle.Service{Name: "courier", Grace: a.cfg.Delivery.Timeout + grace, Run: a.courier.Run},
 		lifecycle.Service{Name: "router", Grace: grace, Run: a.router.Run},
+		lifecycle.Service{Name: "files", Grace: grace, Run: a.files.Run},
+		lifecycle.Service{Name: "alarms", Grace: grace, Run: a.alarms.Run},
 		lifecycle.Service{Name: "simulator", Grace: grace, Run: a.dialer.Run},
 		lifecycle.Service{Name: "calls", Grace: a.cfg.Voice.Drain + grace, Run: a.runner.Run},
 		lifecycle.Service{Name: "admin", Grace: grace, Run: a.admin.serve},
@@ -114,6 +133,9 @@ func (a *App) close() error {
 	}
 	if a.sinks != nil {
 		errs = append(errs, a.sinks.Close())
+	}
+	if a.drivers != nil {
+		errs = append(errs, a.drivers.Close())
 	}
 	if a.files != nil {
 		errs = append(errs, a.files.Close())

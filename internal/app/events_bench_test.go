@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"tidings/internal/arn"
 	"tidings/internal/configset"
 	"tidings/internal/event"
 	"tidings/internal/fanout"
@@ -34,16 +33,38 @@ func BenchmarkEventsToFile(b *testing.B) {
 		if bench.rate > 0 {
 			name += fmt.Sprintf("/rate=%d", bench.rate)
 		}
-		b.Run(name, func(b *testing.B) { benchmarkEvents(b, bench.publishers, bench.rate) })
+		b.Run(name, func(b *testing.B) { benchmarkEvents(b, newFiles(b), bench.publishers, bench.rate) })
 	}
+}
+
+// newFiles makes the driver that needs nothing else.
+func newFiles(b *testing.B) place {
+	b.Helper()
+	files, err := file.New(b.TempDir(), file.Settings{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := files.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return place{files, configset.SNS, "arn:aws:sns:us-east-1:123456789012:bench"}
+}
+
+// place is where events go, and by what.
+type place struct {
+	driver sink.Driver
+	kind   configset.Kind
+	arn    string
 }
 
 var benchTenant = tenant.Tenant{Account: "123456789012", Region: "us-east-1"}
 
 const benchSet = "bench"
 
-func benchmarkEvents(b *testing.B, publishers, rate int) {
-	p := newPipeline(b)
+func benchmarkEvents(b *testing.B, to place, publishers, rate int) {
+	p := newPipeline(b, to)
 	record := slices.Repeat([]byte("x"), 400)
 	record = append(append([]byte(`{"pad":"`), record...), `"}`...)
 	b.ResetTimer()
@@ -79,13 +100,13 @@ func benchmarkEvents(b *testing.B, publishers, rate int) {
 	b.ReportMetric(p.meter.quantile(0.99), "p99-ms")
 }
 
-// pipeline is the way of an event, from the log to a file.
+// pipeline is the way of an event, from the log to a place.
 type pipeline struct {
 	store *natsstore.Store
 	meter *meter
 }
 
-func newPipeline(b *testing.B) *pipeline {
+func newPipeline(b *testing.B, to place) *pipeline {
 	b.Helper()
 	store, err := natsstore.Open(b.Context(), natsstore.Options{Dir: b.TempDir()})
 	if err != nil {
@@ -94,21 +115,15 @@ func newPipeline(b *testing.B) *pipeline {
 	key := configset.Key{Tenant: benchTenant, Scope: configset.Voice, Name: benchSet}
 	err = store.ConfigurationSets().Create(b.Context(), key, &configset.Set{Name: benchSet, Destinations: []configset.EventDestination{{
 		Name: "d", Enabled: true, Types: []event.Type{event.VoiceAnswered},
-		Destination: configset.Destination{Kind: configset.SNS, ARN: arn.ARN{
-			Partition: "aws", Service: "sns", Region: "us-east-1", Account: "123456789012", Resource: "bench",
-		}.String()},
+		Destination: configset.Destination{Kind: to.kind, ARN: to.arn},
 	}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	files, err := file.New(b.TempDir(), file.Settings{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	p := &pipeline{store: store, meter: &meter{driver: files, done: make(chan struct{}, 1)}}
+	p := &pipeline{store: store, meter: &meter{driver: to.driver, done: make(chan struct{}, 1)}}
 	directory := fanout.SetDirectory{Sets: store.ConfigurationSets()}
 	courier := fanout.NewCourier(fanout.Parts{
-		Directory: directory, Sinks: sink.NewBindings(sink.Binding{Name: "file", Driver: p.meter}),
+		Directory: directory, Sinks: sink.NewBindings(sink.Binding{Name: "bench", Driver: p.meter}),
 		Lot: store.Parking(), Morgue: store.DeadLetters(), Logger: slog.New(slog.DiscardHandler),
 	}, fanout.Settings{})
 	router := &fanout.Router{Log: store.Events(), Directory: directory, Courier: courier, Logger: slog.New(slog.DiscardHandler)}
@@ -123,9 +138,6 @@ func newPipeline(b *testing.B) *pipeline {
 	b.Cleanup(func() {
 		cancel()
 		if err := <-stopped; err != nil {
-			b.Error(err)
-		}
-		if err := files.Close(); err != nil {
 			b.Error(err)
 		}
 	})

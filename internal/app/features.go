@@ -18,7 +18,6 @@ import (
 	"tidings/internal/quota"
 	"tidings/internal/simulator"
 	"tidings/internal/sink"
-	"tidings/internal/sink/file"
 	"tidings/internal/tenant"
 	"tidings/internal/tts"
 	"tidings/internal/tts/espeak"
@@ -41,38 +40,6 @@ func (a *App) openStore(ctx context.Context) (err error) {
 	}
 	a.store, err = natsstore.Open(ctx, options)
 	return err
-}
-
-// openDelivery builds the way from the event log to the sinks.
-func (a *App) openDelivery() error {
-	files, err := file.New(a.dir.Path("destinations"), file.Settings{})
-	if err != nil {
-		return err
-	}
-	a.files = files
-	fallback := sink.Binding{Name: "file", Driver: files}
-	bindings := make([]sink.Binding, len(a.cfg.Destinations))
-	for i, d := range a.cfg.Destinations {
-		match, err := sink.ParsePattern(d.Match)
-		if err != nil {
-			return fmt.Errorf("destinations[%d].match: %w", i, err)
-		}
-		bindings[i] = sink.Binding{Name: "file", Match: match, Driver: files}
-	}
-	a.sinks = sink.NewBindings(fallback, bindings...)
-	directory := fanout.SetDirectory{Sets: a.store.ConfigurationSets()}
-	metrics := fanout.NewMetrics(a.metrics)
-	log := a.log.With("room", "delivery")
-	a.courier = fanout.NewCourier(fanout.Parts{
-		Directory: directory, Sinks: a.sinks, Lot: a.store.Parking(), Morgue: a.store.DeadLetters(),
-		Logger: log, Metrics: metrics,
-	}, fanout.Settings{
-		Timeout: a.cfg.Delivery.Timeout, Backoff: a.cfg.Delivery.Backoff,
-		BackoffMax: a.cfg.Delivery.BackoffMax, GiveUp: a.cfg.Delivery.GiveUp,
-	})
-	a.metrics.MustRegister(a.courier)
-	a.router = &fanout.Router{Log: a.store.Events(), Directory: directory, Courier: a.courier, Logger: log, Metrics: metrics}
-	return nil
 }
 
 // openVoice builds the voice channel: speech, carrier, and the life of calls.

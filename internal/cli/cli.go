@@ -29,15 +29,17 @@ type World struct {
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCmd       `cmd:"" help:"Run the server."`
-	Demo        demoCmd        `cmd:"" help:"Start a server, send a voice message to a simulated phone through the AWS API, and show its events."`
-	Events      eventsCmds     `cmd:"" help:"Read the event log of a running server."`
-	Deadletters deadLetterCmds `cmd:"" help:"List and retry deliveries that were given up."`
-	Status      statusCmd      `cmd:"" help:"Show the state of each part of a running server."`
-	Simulator   simulatorCmds  `cmd:"" help:"About the simulated phones."`
-	Config      configCmds     `cmd:"" help:"Print and check configurations."`
-	Bench       benchCmds      `cmd:"" help:"Measure a server on this machine."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Serve        serveCmd         `cmd:"" help:"Run the server."`
+	Demo         demoCmd          `cmd:"" help:"Start a server, send a voice message to a simulated phone through the AWS API, and show its events."`
+	Events       eventsCmds       `cmd:"" help:"Read the event log of a running server."`
+	Deadletters  deadLetterCmds   `cmd:"" help:"List and retry deliveries that were given up."`
+	Destinations destinationsCmds `cmd:"" help:"See and try what events are delivered to."`
+	Replay       replayCmd        `cmd:"" help:"Deliver events of the log again."`
+	Status       statusCmd        `cmd:"" help:"Show the state of each part of a running server."`
+	Simulator    simulatorCmds    `cmd:"" help:"About the simulated phones."`
+	Config       configCmds       `cmd:"" help:"Print and check configurations."`
+	Bench        benchCmds        `cmd:"" help:"Measure a server on this machine."`
+	Version      versionCmd       `cmd:"" help:"Print the version."`
 }
 
 // misuse is an error in what the user wrote, not in what the program did.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 
+	"tidings/internal/app"
 	"tidings/internal/config"
 	"tidings/internal/quota"
 )
@@ -31,6 +32,9 @@ func (c configCheckCmd) Run(w World) error {
 	if err := cfg.Validate(w.Getenv); err != nil {
 		return misuse{fmt.Errorf("%s:\n%w", c.File, err)}
 	}
+	if err := app.CheckDestinations(cfg); err != nil {
+		return misuse{fmt.Errorf("%s:\n%w", c.File, err)}
+	}
 	_, err = fmt.Fprintf(w.Stdout, "%s: good\n", c.File)
 	return err
 }
@@ -44,13 +48,17 @@ type settings struct {
 	Quotas string `placeholder:"MODE" help:"Limits: production, sandbox or off (quotas)."`
 }
 
+// file names the configuration file; "" = there is none.
+func (s settings) file(w World) string {
+	if s.Config != "" {
+		return s.Config
+	}
+	return w.Getenv("TIDINGS_CONFIG")
+}
+
 // load reads the configuration with the flags laid over it.
 func (s settings) load(w World) (*config.Config, error) {
-	file := s.Config
-	if file == "" {
-		file = w.Getenv("TIDINGS_CONFIG")
-	}
-	cfg, err := config.Load(file, w.Getenv)
+	cfg, err := config.Load(s.file(w), w.Getenv)
 	if err != nil {
 		return nil, misuse{err}
 	}

@@ -52,8 +52,9 @@ func (c eventsTailCmd) Run(ctx context.Context, w World) error {
 }
 
 type deadLetterCmds struct {
-	List  deadLetterListCmd  `cmd:"" help:"List deliveries that were given up."`
-	Retry deadLetterRetryCmd `cmd:"" help:"Deliver them again."`
+	List   deadLetterListCmd   `cmd:"" help:"List deliveries that were given up."`
+	Retry  deadLetterRetryCmd  `cmd:"" help:"Deliver them again."`
+	Delete deadLetterDeleteCmd `cmd:"" help:"Delete them. Their events were not delivered and will not be."`
 }
 
 type deadLetterListCmd struct {
@@ -133,6 +134,19 @@ func (c deadLetterRetryCmd) Run(ctx context.Context, w World) error {
 		last, retried = ids, retried+len(ids)
 	}
 	_, err := fmt.Fprintf(w.Stdout, "%d handed to their destinations again\n", retried)
+	return err
+}
+
+type deadLetterDeleteCmd struct {
+	remote
+	IDs []string `arg:"" name:"id" help:"IDs of dead letters, from deadletters list."`
+}
+
+func (c deadLetterDeleteCmd) Run(ctx context.Context, w World) error {
+	if err := c.client(w).Forget(ctx, c.IDs...); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w.Stdout, "%d deleted\n", len(c.IDs))
 	return err
 }
 

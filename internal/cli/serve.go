@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"tidings/internal/app"
 )
@@ -16,6 +20,9 @@ type serveCmd struct {
 // Run serves until ctx ends. Once everything listens, it says so on standard output: a
 // sentence on a terminal, one JSON object otherwise, so that a script can wait for it.
 func (c serveCmd) Run(ctx context.Context, w World) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the start: unheard, it would end the process
+	defer signal.Stop(hangups)
 	cfg, err := c.load(w)
 	if err != nil {
 		return err
@@ -28,7 +35,15 @@ func (c serveCmd) Run(ctx context.Context, w World) error {
 	if err := sayReady(w.Stdout, a); err != nil {
 		return err
 	}
-	return a.Run(ctx)
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		watch(watching, c.file(w), hangups, func() { _ = a.Reload(c.load(w)) }) // it has logged what was wrong
+	})
+	err = a.Run(ctx)
+	stop()
+	watcher.Wait()
+	return err
 }
 
 func sayReady(out io.Writer, a *app.App) error {

@@ -1,0 +1,144 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"tidings/internal/arn"
+	"tidings/internal/config"
+	"tidings/internal/sink"
+	awssink "tidings/internal/sink/aws"
+	"tidings/internal/sink/webhook"
+)
+
+// drivers are what a list of bindings is made of.
+type drivers struct {
+	bindings []sink.Binding
+	closers  []io.Closer // those of drivers that are of no use without the bindings
+}
+
+// Close closes the drivers. Sinks that are still open work on.
+func (d *drivers) Close() error {
+	var errs []error
+	for _, c := range d.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// parts are what drivers share, whatever the list of bindings says.
+type parts struct {
+	files   sink.Driver
+	topics  *webhook.Topics
+	aws     *awssink.Metrics
+	log     *slog.Logger
+	version string
+}
+
+// bind makes drivers of a list of bindings. Its error has every problem of the list.
+func (a *App) bind(list []config.Destination) (*drivers, error) {
+	return bind(list, parts{
+		files: a.files, topics: a.topics, aws: a.awsMetrics, log: a.log.With("room", "sinks"), version: a.version,
+	})
+}
+
+// CheckDestinations reports what keeps the destinations of cfg, which is valid otherwise,
+// from working. It touches neither the network nor the disk.
+func CheckDestinations(cfg *config.Config) error {
+	d, err := bind(cfg.Destinations, parts{topics: &webhook.Topics{}})
+	if err != nil {
+		return err
+	}
+	return d.Close()
+}
+
+func bind(list []config.Destination, with parts) (*drivers, error) {
+	made := &drivers{}
+	var problems []error
+	for i, d := range list {
+		b, err := made.add(&d, with)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("destinations[%d]: %w", i, err))
+			continue
+		}
+		if j, covered := made.covered(b.Match); covered {
+			problems = append(problems, fmt.Errorf("destinations[%d].match = %q: never reached, because %q before it matches all of that", i, b.Match, made.bindings[j].Match))
+		}
+		made.bindings = append(made.bindings, b)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	return made, nil
+}
+
+// covered finds the binding that leaves nothing to match.
+func (d *drivers) covered(match sink.Pattern) (int, bool) {
+	for i, b := range d.bindings {
+		if b.Match.Covers(match) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// add makes one binding.
+func (d *drivers) add(c *config.Destination, with parts) (sink.Binding, error) {
+	match, err := sink.ParsePattern(c.Match)
+	if err != nil {
+		return sink.Binding{}, fmt.Errorf("match: %w", err)
+	}
+	b := sink.Binding{Match: match}
+	switch {
+	case c.AWS != nil:
+		b.Name = "aws"
+		b.Driver, err = d.aws(c.AWS, match, with)
+	case c.Webhook != nil:
+		b.Name = "webhook"
+		b.Driver, err = d.webhook(c.Webhook, with)
+	default:
+		b.Name, b.Driver = "file", with.files
+	}
+	if err != nil {
+		return sink.Binding{}, err
+	}
+	return b, nil
+}
+
+func (d *drivers) aws(c *config.AWSDestination, match sink.Pattern, with parts) (sink.Driver, error) {
+	driver, err := awssink.New(awssink.Settings{
+		Endpoint: c.Endpoint, AssumeRole: c.AssumeRole, ExternalID: c.ExternalID,
+		AccessKeyID: c.AccessKeyID, SecretAccessKey: string(c.SecretKey), SessionToken: string(c.SessionToken),
+		Metrics: with.aws, Logger: with.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("aws: %w", err)
+	}
+	d.closers = append(d.closers, driver)
+	if service, ok := match.Service(); ok {
+		err = driver.Check(sink.Target{ARN: arn.ARN{Service: service}})
+	}
+	return driver, err
+}
+
+func (d *drivers) webhook(c *config.WebhookDestination, with parts) (sink.Driver, error) {
+	s := webhook.Settings{
+		URL: c.URL, Format: c.Format, Headers: map[string]string{}, Batch: c.Batch,
+		AllowPrivate: c.AllowPrivate, Unconfirmed: c.Unconfirmed, Topics: with.topics,
+		Version: with.version, Logger: with.log,
+	}
+	for _, secret := range c.Secrets {
+		s.Secrets = append(s.Secrets, string(secret))
+	}
+	for name, value := range c.Headers {
+		s.Headers[name] = string(value)
+	}
+	driver, err := webhook.New(s)
+	if err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, driver)
+	return driver, nil
+}
