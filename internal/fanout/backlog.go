@@ -78,6 +78,7 @@ const (
 func (l *lane) restore(b Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.list()
 	l.backlogged = true
 	l.parked, l.parkedOldest = b.Deliveries, b.Oldest
 	l.window = 1 // it was in trouble
@@ -95,24 +96,18 @@ func (l *lane) passOver(items []item) {
 	}
 }
 
-// passLoaded notes settled deliveries of loaded packs, of which others stay. mu is held.
-func (l *lane) passLoaded(items []item) {
-	l.parked = max(0, l.parked-len(items))
-	for i := range items {
-		for _, p := range l.packs {
-			if p.tally == items[i].tally {
-				p.pass(items[i].place)
-			}
-		}
-	}
-	l.unload(0)
-}
-
+// pass notes that a delivery is settled, or waits elsewhere to be parked again.
 func (p *loaded) pass(place int) {
-	if p.done == nil {
-		p.done = map[int]bool{}
+	if place != p.next {
+		if p.done == nil {
+			p.done = map[int]bool{}
+		}
+		p.done[place] = true
+		return
 	}
-	p.done[place] = true
+	for p.next++; p.done[p.next]; p.next++ {
+		delete(p.done, p.next)
+	}
 }
 
 // load reads parked packs until a full batch is at hand or the Lot has no more. Only the
@@ -126,7 +121,7 @@ func (l *lane) load(limits sink.Limits) error {
 		l.mu.Lock()
 		generation := l.generation
 		l.mu.Unlock()
-		p, err := l.courier.Lot.Next(l.courier.life, l.sub, after)
+		p, err := l.courier.read(l.sub, after)
 		if err != nil {
 			return err
 		}
@@ -177,7 +172,7 @@ func (l *lane) admit(p *ParkedPack) {
 	for place := to.next; place < to.size; place++ {
 		d := &p.Deliveries[place]
 		switch {
-		case to.done[place]:
+		case place < to.next || to.done[place]:
 		case !to.read && l.passed[d.Event.ID] > 0:
 			l.passed[d.Event.ID]--
 			l.parked = max(0, l.parked-1)
@@ -234,21 +229,48 @@ func (l *lane) available(n int) []item {
 	return all
 }
 
-// advance takes the first n loaded deliveries off. mu is held.
-func (l *lane) advance(n int) {
-	l.parked = max(0, l.parked-n)
-	for n > 0 && len(l.packs) > 0 {
-		p := l.packs[0]
-		k := min(n, len(p.items))
-		if k == 0 {
-			break
+// moveOn takes the first loaded deliveries off, except for those that stay. They are the
+// items, which were available. mu is held.
+func (l *lane) moveOn(items []item, stays func(i int) bool) {
+	from := 0
+	for _, p := range l.packs {
+		to := from
+		for to < len(items) && items[to].tally == p.tally {
+			to++
 		}
-		p.next = p.items[k-1].place + 1
-		p.items = p.items[k:]
-		n -= k
-		l.dropEmpty()
+		var left []item
+		for i := from; i < to; i++ {
+			if stays(i) {
+				left = append(left, items[i])
+				continue
+			}
+			p.pass(items[i].place)
+			l.parked = max(0, l.parked-1)
+		}
+		rest := p.items[to-from:]
+		if len(left) > 0 {
+			rest = append(left, rest...)
+		}
+		p.items, from = rest, to
 	}
+	l.dropEmpty()
 	l.noteOldest()
+}
+
+func nothingStays(int) bool { return false }
+
+// loadedWithin returns how many of the loaded deliveries fit into so many bytes, how many
+// there are, and how many bytes all of them hold.
+func (l *lane) loadedWithin(bytes int) (fits, count, size int) {
+	for _, p := range l.packs {
+		count += len(p.items)
+		for i := range p.items {
+			if size += p.items[i].size(); size <= bytes {
+				fits++
+			}
+		}
+	}
+	return fits, count, size
 }
 
 // noteOldest remembers the first delivery that is loaded. mu is held.
@@ -262,14 +284,21 @@ func (l *lane) noteOldest() {
 // not hold much memory, and can read it again. mu is held, and the worker calls.
 func (l *lane) unload(keep int) {
 	l.dropEmpty()
-	last := 0 // the last pack of which more is known than the Lot knows
+	last := 0 // the last pack that is kept: it has some of the few, or the Lot does not know all of it
+	few := 0
 	for i, p := range l.packs {
-		if p.next > 0 || len(p.done) > 0 {
+		if few < keep || p.next > 0 || len(p.done) > 0 {
 			last = i
 		}
+		few += len(p.items)
 	}
 	l.packs = l.packs[:min(last+1, len(l.packs))]
 	for _, p := range l.packs {
+		l.after = p.seq
+		if keep >= p.size && len(p.items) == p.size {
+			keep -= p.size
+			continue
+		}
 		kept := make([]item, min(len(p.items), keep))
 		for i := range kept {
 			kept[i] = p.items[i]
@@ -278,7 +307,6 @@ func (l *lane) unload(keep int) {
 		p.whole = p.whole && len(kept) == len(p.items)
 		p.items = kept
 		keep -= len(kept)
-		l.after = p.seq
 	}
 }
 
@@ -322,7 +350,7 @@ func (l *lane) expire(now time.Time) error {
 			return err
 		}
 		l.mu.Lock()
-		l.advance(len(old))
+		l.moveOn(old, nothingStays)
 		l.mu.Unlock()
 		l.courier.settle(old)
 		l.sweep()
@@ -337,6 +365,9 @@ func (l *lane) sweep() {
 	}
 	if err := l.courier.Lot.Remove(l.courier.life, seqs...); err != nil {
 		l.removals.add(seqs...) // with the next; until then a crash would repeat them
+		l.mu.Lock()
+		l.list() // or there is no next
+		l.mu.Unlock()
 		if l.courier.life.Err() == nil {
 			l.courier.Logger.Error("delivered packs cannot be removed from the parking lot", "destination", l.sub, "packs", len(seqs), "error", err)
 		}
@@ -355,7 +386,7 @@ func (l *lane) drop() bool {
 	n := len(items)
 	l.courier.settle(items)
 	for backlogged {
-		p, err := l.courier.Lot.Next(l.courier.life, l.sub, 0)
+		p, err := l.courier.read(l.sub, 0)
 		if err == nil && p != nil {
 			err = l.courier.Lot.Remove(l.courier.life, p.Seq)
 		}

@@ -14,18 +14,22 @@ import (
 
 // Settings are the choices of a Courier. A zero field means its default.
 type Settings struct {
-	Timeout    time.Duration // of one attempt; 30 s
+	Timeout    time.Duration // of one attempt, which carries one batch; 30 s
 	Backoff    time.Duration // the pause after a first failure; 1 s
 	BackoffMax time.Duration // the longest pause; 5 min
 	GiveUp     time.Duration // since the first failure, until a delivery becomes a dead letter; 24 h
-	Slow       time.Duration // how long an attempt may hold deliveries that are not on disk; 1 s
+	Slow       time.Duration // how long a flight of batches may hold deliveries that are not on disk; 1 s
 	ParkDelay  time.Duration // how long deliveries are collected before they are parked; 1 s
 	Drain      time.Duration // how long attempts may go on after the end of Run's context; 5 s
+
+	// Concurrency is how many attempts at one destination may be under way together; 32.
+	// How many are is learned, beginning with one.
+	Concurrency int
 
 	QueueCount int // deliveries waiting in memory per subscriber; 10,000
 	QueueBytes int // their size; 8 MiB
 	TotalCount int // deliveries in memory, over all subscribers; 250,000
-	TotalBytes int // their size; 256 MiB
+	TotalBytes int // their size; 256 MiB. What is under way may take a quarter of that beside it
 	ParkCount  int // deliveries that are parked together; 1,000
 	ParkBytes  int // their size; 512 KiB
 }
@@ -38,6 +42,7 @@ func (s Settings) withDefaults() Settings {
 	orDuration(&s.Slow, time.Second)
 	orDuration(&s.ParkDelay, time.Second)
 	orDuration(&s.Drain, 5*time.Second)
+	orCount(&s.Concurrency, 32)
 	orCount(&s.QueueCount, 10_000)
 	orCount(&s.QueueBytes, 8<<20)
 	orCount(&s.TotalCount, 250_000)
@@ -76,14 +81,17 @@ type Parts struct {
 // Courier delivers. It is safe for concurrent use, and a prometheus.Collector of its
 // state.
 //
-// Each subscriber has a lane with a queue in memory and at most one attempt under way. A
-// lane in trouble parks what it is owed; no lane waits for another. What is waiting in
-// memory is bounded; at the bound, the fullest lanes park, and until they have, whoever
-// offers more waits.
+// Each subscriber has a lane with a queue in memory and at most one flight under way: some
+// batches, up to Settings.Concurrency of which are in the air at once. Events of one
+// message are first attempted one after another, in the order of the log; events of
+// different messages do not wait for each other. A lane in trouble parks what it is owed;
+// no lane waits for another. What is waiting in memory is bounded; at the bound, the
+// fullest lanes park, and until they have, whoever offers more waits.
 type Courier struct {
 	Parts
 	set    Settings
 	memory *memory
+	room   *room
 
 	ready   chan struct{} // closed once the backlogs are known
 	life    context.Context
@@ -95,30 +103,24 @@ type Courier struct {
 
 	mu    sync.RWMutex // taken before a lane's
 	lanes map[Subscriber]*lane
+	busy  busy
 
-	retrying sync.Mutex // one Retry at a time, so that none sends a letter twice
+	reads     chan struct{} // holds a token for each parked pack that is being read
+	relieving sometimes
+	retrying  sync.Mutex // one Retry at a time, so that none sends a letter twice
 }
 
 // NewCourier makes a Courier. It does nothing before Run.
 func NewCourier(p Parts, s Settings) *Courier {
 	s = s.withDefaults()
 	c := &Courier{
-		Parts: p, set: s, memory: newMemory(s.TotalCount, s.TotalBytes),
-		ready: make(chan struct{}), lanes: map[Subscriber]*lane{},
+		Parts: p, set: s, memory: newMemory(s.TotalCount, s.TotalBytes), room: newRoom(s.TotalBytes / 4),
+		ready: make(chan struct{}), lanes: map[Subscriber]*lane{}, busy: busy{lanes: map[*lane]struct{}{}},
+		reads: make(chan struct{}, maxReads),
 	}
 	c.life, c.kill = context.WithCancel(context.Background())
 	return c
 }
-
-// How often lanes that wait look whether their destination was changed, and after how many
-// of these times all lanes look whether it was deleted.
-const (
-	recheckEvery    = time.Second
-	recheckAllEvery = 60
-)
-
-// hurryAfter is how long an attempt may take when the log is waiting for its packs.
-const hurryAfter = 50 * time.Millisecond
 
 var errStopped = errors.New("courier is stopped")
 
@@ -220,9 +222,12 @@ func (c *Courier) offer(ctx context.Context, s Subscriber, it item) error {
 		}
 	}
 	for !c.memory.take(it.size()) {
-		c.relieve()
+		if c.relieving.allow(time.Now()) {
+			c.relieve()
+		}
 		select {
 		case <-c.memory.freed:
+		case <-time.After(relieveEvery):
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.life.Done():
@@ -237,6 +242,21 @@ func (c *Courier) offer(ctx context.Context, s Subscriber, it item) error {
 	return nil
 }
 
+// maxReads bounds how many parked packs are read at a time, over all lanes: each is large,
+// and most of those who read want little of it.
+const maxReads = 16
+
+// read returns the first pack parked for s behind after, or nil.
+func (c *Courier) read(s Subscriber, after uint64) (*ParkedPack, error) {
+	select {
+	case c.reads <- struct{}{}:
+	case <-c.life.Done():
+		return nil, errStopped
+	}
+	defer func() { <-c.reads }()
+	return c.Lot.Next(c.life, s, after)
+}
+
 func (c *Courier) awaitReady(ctx context.Context) error {
 	select {
 	case <-c.ready:
@@ -245,60 +265,6 @@ func (c *Courier) awaitReady(ctx context.Context) error {
 		return ctx.Err()
 	case <-c.life.Done():
 		return errStopped
-	}
-}
-
-// relieve makes room in memory: what waits to be parked is parked now, and if nothing
-// does, the fullest lane has to.
-func (c *Courier) relieve() {
-	var fullest *lane
-	most := 0
-	relief := false
-	for _, l := range c.all() {
-		parking, queued := l.relieve()
-		relief = relief || parking
-		if queued > most {
-			fullest, most = l, queued
-		}
-	}
-	if !relief && fullest != nil {
-		fullest.overflow()
-	}
-}
-
-// hurry has lanes park what keeps packs from being acknowledged.
-func (c *Courier) hurry() {
-	for _, l := range c.all() {
-		l.hurry(hurryAfter)
-	}
-}
-
-// recheck looks after lanes that wait, and forgets those whose subscriber is gone.
-func (c *Courier) recheck(all bool) {
-	for _, l := range c.all() {
-		if l.removals.pending() { // removing has failed, and there may be no next time
-			c.spawn(l.sweep)
-		}
-		if !all && !l.waits() {
-			continue
-		}
-		target, enabled, ok := c.Directory.Find(l.sub)
-		l.recheck(sighting{target, enabled, ok})
-		if !ok {
-			c.retire(l)
-		}
-	}
-}
-
-// retire forgets a lane that has nothing to do.
-func (c *Courier) retire(l *lane) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.idle() && !l.removals.pending() {
-		l.retired = true
-		delete(c.lanes, l.sub)
 	}
 }
 

@@ -247,7 +247,7 @@ func TestASlowLogIsHurriedAlong(t *testing.T) {
 func TestAFullQueueIsParked(t *testing.T) {
 	t.Parallel()
 	inBubble(t, []string{"slow", "quick"}, func(t *testing.T, r *rig) {
-		r.set.QueueCount, r.set.ParkCount = 50, 20
+		r.set.QueueCount, r.set.ParkCount, r.set.Concurrency = 50, 20, 1
 		r.far.limits.Count = 10
 		r.far.script("slow", func(context.Context, []sink.Delivery) error {
 			time.Sleep(100 * time.Millisecond)

@@ -29,14 +29,8 @@ func (c *Courier) Retry(ctx context.Context, ids ...string) error {
 			ds[i] = Delivery{Event: letter.Delivery.Event}
 			found[i] = letter.ID
 		}
-		if err := c.Lot.Park(ctx, s, ds); err != nil {
+		if err := c.park(ctx, s, ds, true); err != nil {
 			return fmt.Errorf("park dead letters of %s: %w", s, err)
-		}
-		c.Metrics.wasParked(len(ds))
-		for !c.lane(s).join(ds) {
-			if c.stopped.Load() {
-				return errStopped
-			}
 		}
 		if err := c.Morgue.Remove(ctx, found...); err != nil {
 			return fmt.Errorf("remove dead letters of %s: %w", s, err)
@@ -80,27 +74,4 @@ func (c *Courier) find(ctx context.Context, ids []string) (map[Subscriber][]Dead
 		}
 	}
 	return letters, nil
-}
-
-// join notes deliveries that were parked by somebody else, and has them attempted now. It
-// fails once the lane is retired.
-func (l *lane) join(ds []Delivery) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.retired {
-		return false
-	}
-	if l.parked == 0 {
-		l.parkedOldest = ds[0].Event.Time
-	}
-	l.backlogged = true
-	l.generation++
-	l.parked += len(ds)
-	l.tour = 0
-	l.hold()
-	if l.resting {
-		l.endRest()
-	}
-	l.wake()
-	return true
 }

@@ -105,6 +105,7 @@ type memoryLot struct {
 	mu    sync.Mutex
 	seq   uint64
 	packs map[uint64]lotPack
+	order map[fanout.Subscriber][]uint64 // sequences, some of which may be gone
 	full  bool
 	parks int // how often something was parked
 	hold  chan struct{}
@@ -136,18 +137,29 @@ func (l *memoryLot) Park(ctx context.Context, s fanout.Subscriber, ds []fanout.D
 	l.seq++
 	l.parks++
 	l.packs[l.seq] = lotPack{s, slices.Clone(ds)}
+	if l.order == nil {
+		l.order = map[fanout.Subscriber][]uint64{}
+	}
+	l.order[s] = append(l.order[s], l.seq)
 	return nil
 }
 
 func (l *memoryLot) Next(_ context.Context, s fanout.Subscriber, after uint64) (*fanout.ParkedPack, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, seq := range slices.Sorted(maps.Keys(l.packs)) {
-		if p := l.packs[seq]; seq > after && p.sub == s {
-			return &fanout.ParkedPack{Seq: seq, Deliveries: slices.Clone(p.ds)}, nil
-		}
+	if len(l.order[s]) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	l.order[s] = slices.DeleteFunc(l.order[s], func(seq uint64) bool { _, ok := l.packs[seq]; return !ok })
+	i, found := slices.BinarySearch(l.order[s], after)
+	if found {
+		i++
+	}
+	if i == len(l.order[s]) {
+		return nil, nil
+	}
+	seq := l.order[s][i]
+	return &fanout.ParkedPack{Seq: seq, Deliveries: slices.Clone(l.packs[seq].ds)}, nil
 }
 
 func (l *memoryLot) Remove(_ context.Context, seqs ...uint64) error {

@@ -35,6 +35,7 @@ type past struct {
 	attempts int
 	first    time.Time
 	last     string
+	alone    bool // it was refused together with others, and travels alone to find out who was meant
 }
 
 // itemOverhead is what a delivery costs in memory beside its record, roughly: its share of
@@ -51,17 +52,32 @@ func (it *item) attempts() int {
 }
 
 // fail notes an attempt that failed.
-func (it *item) fail(now time.Time, err error) {
-	p := past{attempts: it.attempts() + 1, first: now, last: err.Error()}
-	if it.past != nil && !it.past.first.IsZero() {
-		p.first = it.past.first
+func (it *item) fail(now time.Time, reason string) {
+	p := past{attempts: it.attempts() + 1, first: now, last: reason}
+	if it.past != nil {
+		p.alone = it.past.alone
+		if !it.past.first.IsZero() {
+			p.first = it.past.first
+		}
 	}
 	it.past = &p
 }
 
-// suspect reports whether the delivery has failed so often that it may be the reason
-// itself. Such a one travels alone.
-func (it *item) suspect() bool { return it.attempts() >= 2 }
+// isolate has the delivery travel alone. That is forgotten when it is parked.
+func (it *item) isolate() {
+	p := past{alone: true}
+	if it.past != nil {
+		p = *it.past
+		p.alone = true
+	}
+	it.past = &p
+}
+
+// loner reports whether the delivery travels alone: it has failed so often that it may be
+// the reason itself, or it was refused together with others.
+func (it *item) loner() bool {
+	return it.past != nil && (it.past.attempts >= 2 || it.past.alone)
+}
 
 // delivery returns the item in the form in which it is kept.
 func (it *item) delivery() Delivery {

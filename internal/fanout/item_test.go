@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -95,8 +94,8 @@ func TestAnItemKeepsItsHistoryOnDisk(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 5, 14, 0, 0, 0, time.UTC)
 	it := item{event: &event.Event{ID: "m/answered", Record: []byte("{}")}}
-	it.fail(now, errors.New("first"))
-	it.fail(now.Add(time.Minute), errors.New("second"))
+	it.fail(now, "first")
+	it.fail(now.Add(time.Minute), "second")
 	d := it.delivery()
 	back := itemOf(&d, nil, 0)
 	if *back.past != (past{attempts: 2, first: now, last: "second"}) {

@@ -15,22 +15,24 @@ import (
 // where the parker takes them to the Lot. What is in the Lot is delivered before what
 // comes after it. Worker and parker are goroutines that exist only while they have work.
 //
-// One attempt is under way at a time. More of them would be more flights of one lane;
-// what depends on there being one is the order in which parked packs are taken (loaded).
+// One flight is under way at a time, of several batches. What depends on there being one
+// is the order in which parked packs are taken (loaded).
 type lane struct {
 	courier *Courier
 	sub     Subscriber
 
 	mu      sync.Mutex
 	retired bool // out of the Courier's map: takes nothing
+	listed  bool // among the Courier's busy lanes
 
 	queue      fifo
 	spill      []item
 	spillBytes int
 
 	working bool
-	flight  *flight // the attempt under way
+	flight  *flight // under way
 	slow    bool    // it takes so long that what it carries must not stay in memory alone
+	width   width
 	parking bool
 	backlog
 
@@ -49,8 +51,7 @@ type health struct {
 	restEnd  time.Time // by the monotonic clock
 	disabled bool      // the rest is due to that
 	seen     sighting  // when the last attempt was prepared
-	window   int       // largest batch after a failure; 0 = the sink's limits alone
-	isolate  int       // so many deliveries travel alone, to find the one that was refused
+	window   int       // largest flight after a failure; 0 = the sink's limits alone
 	failures int       // attempts in a row
 	culprit  string    // event ID that the first failed attempt of the row began with
 	dead     bool      // attempts failed whatever they began with
@@ -84,6 +85,7 @@ func (l *lane) offer(it item) bool {
 	if l.retired {
 		return false
 	}
+	l.list()
 	if l.held() {
 		l.spillOver(it)
 		return true
@@ -209,49 +211,11 @@ func (l *lane) rested() {
 // endRest lets the next attempt be made now. mu is held.
 func (l *lane) endRest() {
 	l.resting, l.retries, l.disabled = false, false, false
+	if l.held() {
+		l.hold() // what came meanwhile and did not leave now stands behind what rested
+	}
 	l.wake()
 	l.calm()
-}
-
-// recheck ends the rest when there is news: an operator has mended the destination, or
-// somebody has deleted it.
-func (l *lane) recheck(now sighting) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.resting && now != l.seen {
-		l.endRest()
-	}
-}
-
-// relieve parks at once what waits for it. It reports whether something is on its way to
-// the disk, and how many bytes the queue holds.
-func (l *lane) relieve() (parking bool, queued int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.spill) > 0 {
-		l.park()
-	}
-	return l.parking, l.queue.bytes
-}
-
-// hurry has everything parked that the log has waited for, if the attempt under way has
-// taken long already.
-func (l *lane) hurry(long time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.flight != nil && time.Since(l.flight.began) >= long {
-		l.slow = true
-		l.hold()
-	}
-	l.park()
-}
-
-// overflow parks the queue.
-func (l *lane) overflow() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hold()
-	l.park()
 }
 
 func (l *lane) stopTimers() {

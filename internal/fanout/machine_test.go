@@ -1,10 +1,9 @@
 package fanout_test
 
 import (
-	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tidings/internal/configset"
+	"tidings/internal/event"
 	"tidings/internal/fanout"
 	"tidings/internal/sink"
 )
@@ -26,9 +26,12 @@ type owed struct {
 type machine struct {
 	tb      testing.TB
 	rig     *rig
-	owes    map[owed]bool
+	owes    map[owed]int    // how often
+	late    map[owed]bool   // was sent again by hand, perhaps without a first attempt
+	events  []event.Event   // all that were published
 	wants   map[string]bool // destinations that are there and enabled
 	gone    map[string]bool // destinations that are deleted
+	removed bool            // c was deleted at least once
 	set     map[string]string
 	crashes int
 	offset  time.Duration // of the wall clock
@@ -36,8 +39,11 @@ type machine struct {
 
 var machineSets = map[string][]string{"s": {"a", "b"}, "t": {"c"}}
 
-func newMachine(tb testing.TB) *machine {
-	m := &machine{tb: tb, rig: newRig(), owes: map[owed]bool{}, wants: map[string]bool{}, gone: map[string]bool{}, set: map[string]string{}}
+func newMachine(tb testing.TB, concurrency, queue int) *machine {
+	m := &machine{
+		tb: tb, rig: newRig(), owes: map[owed]int{}, late: map[owed]bool{},
+		wants: map[string]bool{}, gone: map[string]bool{}, set: map[string]string{},
+	}
 	for set, names := range machineSets {
 		m.rig.sets.put(set, names...)
 		for _, name := range names {
@@ -48,8 +54,8 @@ func newMachine(tb testing.TB) *machine {
 	m.rig.inHand = 6
 	m.rig.now = func() time.Time { return time.Now().Add(m.offset) }
 	m.rig.set = fanout.Settings{
-		BackoffMax: time.Minute, GiveUp: 2 * time.Hour,
-		QueueCount: 5, TotalCount: 20, ParkCount: 4, ParkBytes: 5_000,
+		BackoffMax: time.Minute, GiveUp: 2 * time.Hour, Concurrency: concurrency,
+		QueueCount: queue, TotalCount: 4 * queue, ParkCount: 4, ParkBytes: 5_000,
 	}
 	m.rig.start(tb)
 	synctest.Wait()
@@ -62,14 +68,54 @@ func (m *machine) destination(t *rapid.T) string {
 
 func (m *machine) publish(t *rapid.T) {
 	set := rapid.SampledFrom([]string{"s", "t"}).Draw(t, "set")
-	for _, id := range m.rig.publish(set, rapid.IntRange(1, 12).Draw(t, "n")) {
+	events := m.rig.publishCalls(set, rapid.IntRange(1, 6).Draw(t, "messages"), rapid.IntRange(1, 4).Draw(t, "events"))
+	m.events = append(m.events, events...)
+	for _, e := range events {
 		for _, name := range machineSets[set] {
 			if m.wants[name] {
-				m.owes[owed{id, name}] = true
+				m.owes[owed{e.ID, name}]++
 			}
 		}
 	}
 	m.routed()
+}
+
+// replay sends some of the events again.
+func (m *machine) replay(t *rapid.T) {
+	if len(m.events) == 0 || m.rig.lot.full {
+		t.Skip("nothing to replay")
+	}
+	from := rapid.IntRange(0, len(m.events)-1).Draw(t, "from")
+	part := m.events[from:min(len(m.events), from+rapid.IntRange(1, 9).Draw(t, "n"))]
+	only := m.destination(t)
+	want := 0
+	done, _ := m.places()
+	for _, e := range part {
+		if o := (owed{e.ID, only}); m.wants[only] && m.set[only] == e.Set {
+			want++
+			m.owes[o] = max(m.owes[o], done[o]) + 1
+			m.late[o] = true
+		}
+	}
+	n, err := m.rig.courier.Replay(m.tb.Context(), part, func(s fanout.Subscriber) bool { return s.Name == only })
+	if n != want || err != nil {
+		t.Fatalf("Replay = %d, %v, want %d", n, err, want)
+	}
+	synctest.Wait()
+}
+
+func (m *machine) wake(*rapid.T) {
+	m.rig.courier.Wake()
+	synctest.Wait()
+}
+
+// widen has a destination look as if it had proved that it takes several batches at once.
+func (m *machine) widen(t *rapid.T) {
+	name := m.destination(t)
+	if m.gone[name] {
+		t.Skip("it is deleted")
+	}
+	m.rig.courier.Widen(subscriber(m.set[name], name), rapid.IntRange(1, 8).Draw(t, "width"))
 }
 
 // routed waits until everything published has been matched with who wants it now, so that
@@ -92,58 +138,22 @@ func (m *machine) routed() {
 
 func (m *machine) script(t *rapid.T) {
 	name := m.destination(t)
-	seed := rapid.Uint64().Draw(t, "seed")
-	random := rand.New(rand.NewPCG(seed, seed))
+	d := newDice(rapid.Uint64().Draw(t, "seed"))
 	m.rig.far.script(name, map[string]script{
-		"ok":   nil,
-		"down": down,
-		"hang": hang,
-		"slow": func(ctx context.Context, _ []sink.Delivery) error {
-			select {
-			case <-time.After(time.Duration(random.IntN(20)) * time.Second):
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		},
-		"flaky": func(context.Context, []sink.Delivery) error {
-			if random.IntN(2) == 0 {
-				return errDown
-			}
-			return nil
-		},
-		"partial": func(_ context.Context, batch []sink.Delivery) error {
-			failed := map[int]error{}
-			for i := range batch {
-				switch random.IntN(4) {
-				case 0:
-					failed[i] = errDown
-				case 1:
-					failed[i] = sink.Permanent(errors.New("malformed"))
-				}
-			}
-			if len(failed) == 0 {
-				return nil
-			}
-			return &sink.PartialError{Failed: failed}
-		},
-		"poison": func(_ context.Context, batch []sink.Delivery) error {
-			for i := range batch {
-				if id := batch[i].Event.ID; id[5]%3 == 0 {
-					return errDown
-				}
-			}
-			return nil
-		},
-		"picky": func(_ context.Context, batch []sink.Delivery) error {
-			for i := range batch {
-				if id := batch[i].Event.ID; id[5]%3 == 1 {
-					return sink.Permanent(errors.New("malformed"))
-				}
-			}
-			return nil
-		},
-	}[rapid.SampledFrom([]string{"ok", "down", "hang", "slow", "flaky", "partial", "poison", "picky"}).Draw(t, "script")])
+		"ok":      nil,
+		"down":    down,
+		"hang":    hang,
+		"far":     d.late(func(*sink.Delivery) time.Duration { return 20 * time.Millisecond }),
+		"slow":    d.late(func(e *sink.Delivery) time.Duration { return time.Duration(d.roll(e, 20)) * time.Second }),
+		"stalls":  d.late(func(e *sink.Delivery) time.Duration { return time.Duration(d.roll(e, 6)/5) * time.Hour }),
+		"flaky":   d.flaky,
+		"partial": d.partial,
+		"busy":    d.busy,
+		"poison":  d.poison(errDown),
+		"picky":   d.poison(sink.Permanent(errors.New("malformed"))),
+	}[rapid.SampledFrom([]string{
+		"ok", "down", "hang", "far", "far", "slow", "stalls", "flaky", "partial", "busy", "poison", "picky",
+	}).Draw(t, "script")])
 }
 
 func (m *machine) pass(t *rapid.T) {
@@ -157,10 +167,10 @@ func (m *machine) crash(*rapid.T) {
 	m.crashes++
 	m.rig.stopped()
 	done, _ := m.places()
+	parked := m.parked()
 	for o := range m.owes { // what is not on its way yet is matched anew, with what is wanted now
-		parked := slices.Contains(m.rig.lot.events(subscriber(m.set[o.name], o.name)), o.event)
-		if !m.wants[o.name] && !parked && done[o] == 0 {
-			delete(m.owes, o)
+		if !m.wants[o.name] {
+			m.owes[o] = min(m.owes[o], done[o]+parked[o])
 		}
 	}
 	m.rig.log.replay()
@@ -200,6 +210,7 @@ func (m *machine) remove(*rapid.T) {
 	} else {
 		m.rig.sets.remove("t")
 	}
+	m.removed = true
 	m.gone["c"] = !m.gone["c"]
 	m.wants["c"] = !m.gone["c"]
 	for o := range m.owes {
@@ -222,19 +233,28 @@ func (m *machine) retry(t *rapid.T) {
 	if err := m.rig.courier.Retry(m.tb.Context(), letter.ID); err != nil {
 		t.Fatalf("Retry = %v", err)
 	}
+	m.late[owed{letter.Delivery.Event.ID, letter.Subscriber.Name}] = true
 	synctest.Wait()
 }
 
-// places says where an obligation is: how often delivered or buried, and whether the disk
+// parked counts what is in the Lot.
+func (m *machine) parked() map[owed]int {
+	parked := map[owed]int{}
+	for name, set := range m.set {
+		for _, id := range m.rig.lot.events(subscriber(set, name)) {
+			parked[owed{id, name}]++
+		}
+	}
+	return parked
+}
+
+// places says where an obligation is: how often delivered or buried, and how often the disk
 // still has it.
-func (m *machine) places() (done map[owed]int, kept map[owed]bool) {
-	done, kept = map[owed]int{}, map[owed]bool{}
-	for _, name := range []string{"a", "b", "c"} {
+func (m *machine) places() (done, kept map[owed]int) {
+	done, kept = map[owed]int{}, m.parked()
+	for name := range m.set {
 		for _, id := range m.rig.far.arrived(name) {
 			done[owed{id, name}]++
-		}
-		for _, id := range m.rig.lot.events(subscriber(m.set[name], name)) {
-			kept[owed{id, name}] = true
 		}
 	}
 	for _, letter := range m.rig.morgue.all() {
@@ -245,31 +265,62 @@ func (m *machine) places() (done map[owed]int, kept map[owed]bool) {
 	for _, events := range m.rig.log.open {
 		for _, e := range events {
 			for _, name := range machineSets[e.Set] {
-				kept[owed{e.ID, name}] = true
+				kept[owed{e.ID, name}]++
 			}
 		}
 	}
 	return done, kept
 }
 
-// check looks for what is lost at any moment.
+// check looks for what is wrong at any moment: something lost, settled twice, counted
+// wrongly, out of order, or too much of it.
 func (m *machine) check(t *rapid.T) {
 	synctest.Wait()
 	done, kept := m.places()
-	for o := range m.owes {
-		if done[o] == 0 && !kept[o] {
-			t.Fatalf("%v is lost: neither delivered nor buried nor on disk", o)
+	for o, n := range m.owes {
+		if done[o]+kept[o] < n {
+			t.Fatalf("%v is lost: owed %d times, delivered or buried %d times, on disk %d times", o, n, done[o], kept[o])
 		}
-		if m.crashes == 0 && done[o] > 1 {
-			t.Fatalf("%v was delivered or buried %d times, and nothing has crashed", o, done[o])
+		if m.crashes == 0 && done[o] > n && (o.name != "c" || !m.removed) {
+			t.Fatalf("%v was delivered or buried %d times instead of %d, and nothing has crashed", o, done[o], n)
 		}
 	}
+	if err := m.rig.courier.Audit(); err != nil {
+		t.Fatal(err)
+	}
+	m.checkOrder(t)
 	pending := 0
 	for _, s := range m.rig.courier.Status() {
 		pending += s.Pending
+		if s.Width > m.rig.set.Concurrency {
+			t.Fatalf("%d batches may be in the air at once, want at most %d", s.Width, m.rig.set.Concurrency)
+		}
 	}
-	if most := m.rig.set.TotalCount + 3*m.rig.far.limits.Count + 3*4; pending > most {
-		t.Fatalf("%d deliveries in memory", pending)
+	perFlight := 8 * m.rig.set.Concurrency * m.rig.far.limits.Count
+	if most := m.rig.set.TotalCount + 3*perFlight + 3*m.rig.set.ParkCount; pending > most {
+		t.Fatalf("%d deliveries in memory, want at most %d", pending, most)
+	}
+}
+
+// checkOrder wants the events of a message first attempted in the order in which they
+// happened.
+func (m *machine) checkOrder(t *rapid.T) {
+	for name := range m.set {
+		seen := map[string]bool{}
+		last := map[string]string{}
+		for _, a := range m.rig.far.tried(name) {
+			for _, id := range a.ids {
+				if seen[id] || m.late[owed{id, name}] {
+					continue
+				}
+				seen[id] = true
+				message, _, _ := strings.Cut(id, "/")
+				if last[message] > id {
+					t.Fatalf("%s was first attempted at %s after %s", id, name, last[message])
+				}
+				last[message] = id
+			}
+		}
 	}
 }
 
@@ -282,13 +333,16 @@ func (m *machine) finish(t *rapid.T) {
 			m.rig.sets.change(set, name, func(d *configset.EventDestination) { d.Enabled = true })
 		}
 	}
-	after(30 * time.Minute)
+	after(70 * time.Minute) // a far end may have asked for an hour
 	m.check(t)
 	done, _ := m.places()
-	for o := range m.owes {
-		if done[o] == 0 {
-			t.Fatalf("%v was neither delivered nor buried, though all is well", o)
+	for o, n := range m.owes {
+		if done[o] < n {
+			t.Fatalf("%v was delivered or buried %d times instead of %d, though all is well", o, done[o], n)
 		}
+	}
+	if n := m.rig.courier.InFlight(); n != 0 {
+		t.Fatalf("%d bytes are held by flights that have landed", n)
 	}
 	if n := m.rig.log.unacknowledged(); n != 0 {
 		t.Fatalf("%d packs are not acknowledged", n)
@@ -311,9 +365,11 @@ func inBubbles(t *testing.T, property func(t *rapid.T, m *machine)) {
 	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		var thrown any
+		concurrency := rapid.SampledFrom([]int{1, 2, 8}).Draw(rt, "concurrency")
+		queue := rapid.SampledFrom([]int{5, 60}).Draw(rt, "queue")
 		synctest.Test(t, func(t *testing.T) {
 			defer func() { thrown = recover() }()
-			m := newMachine(t)
+			m := newMachine(t, concurrency, queue)
 			defer func() { m.rig.stopped() }()
 			property(rt, m)
 			m.finish(rt)
@@ -341,6 +397,9 @@ func TestNothingIsLostInAnyTrouble(t *testing.T) {
 			"enable":    m.enable,
 			"remove":    m.remove,
 			"retry":     m.retry,
+			"replay":    m.replay,
+			"wake":      m.wake,
+			"widen":     m.widen,
 			"":          m.check,
 		})
 	})
@@ -358,6 +417,9 @@ func TestNothingIsRepeatedWithoutACrash(t *testing.T) {
 			"pass2":    m.pass,
 			"enable":   m.enable,
 			"retry":    m.retry,
+			"replay":   m.replay,
+			"wake":     m.wake,
+			"widen":    m.widen,
 			"full":     m.fill,
 			"":         m.check,
 		})

@@ -1,6 +1,9 @@
 package fanout
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // memory counts the deliveries that are in memory, over all subscribers.
 type memory struct {
@@ -48,3 +51,37 @@ func (m *memory) give(count, bytes int) {
 		}
 	}
 }
+
+// inUse returns the bytes that are counted in.
+func (m *memory) inUse() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
+}
+
+// The bounds of what one flight may hold, in bytes.
+const (
+	maxFlightBytes = 8 << 20
+	minFlightBytes = 32 << 10
+)
+
+// room is the memory of all flights together: what hangs keeps it, also when its
+// deliveries are safe on disk and no longer counted as waiting. A flight gets a part of
+// what is left, so that the first few do not take it all, and a little when nothing is.
+type room struct{ left atomic.Int64 }
+
+func newRoom(bytes int) *room {
+	r := &room{}
+	r.left.Store(int64(bytes))
+	return r
+}
+
+// take returns how many bytes a flight may hold, and counts them out.
+func (r *room) take() int {
+	granted := min(maxFlightBytes, max(minFlightBytes, r.left.Load()/8))
+	r.left.Add(-granted)
+	return int(granted)
+}
+
+// give takes bytes back.
+func (r *room) give(bytes int) { r.left.Add(int64(bytes)) }

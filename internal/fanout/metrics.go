@@ -64,14 +64,21 @@ func (m *Metrics) routed(wanted, unwanted int) {
 	}
 }
 
-func (m *Metrics) attempted(driver string, v *verdict, took time.Duration) {
+// timer observes how long the driver's batches take. nil = nobody wants to know.
+func (m *Metrics) timer(driver string) prometheus.Observer {
+	if m == nil {
+		return nil
+	}
+	return m.attempts.WithLabelValues(driver)
+}
+
+func (m *Metrics) attempted(driver string, d *verdict) {
 	if m == nil {
 		return
 	}
-	m.attempts.WithLabelValues(driver).Observe(took.Seconds())
-	m.outcome(driver, "delivered", len(v.delivered))
-	m.outcome(driver, "failed", len(v.failed))
-	m.outcome(driver, "refused", len(v.refused))
+	m.outcome(driver, "delivered", d.count(arrived))
+	m.outcome(driver, "failed", d.count(failed, lone, split))
+	m.outcome(driver, "refused", d.count(refused))
 }
 
 func (m *Metrics) outcome(driver, outcome string, n int) {

@@ -3,7 +3,6 @@ package fanout
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -11,73 +10,95 @@ import (
 type failure struct {
 	err      error
 	disabled bool
-	first    string        // event ID that the attempt began with; "" = there was no attempt
-	alone    int           // attempts that have failed for the one delivery it carried; 0 = it carried more
-	batch    int           // deliveries in the attempt
+	first    string        // ID of the first event that failed; "" = there was no attempt
+	alone    int           // attempts that have failed for what failed alone; 0 = others failed, too
+	tour     int           // how many have failed alone
+	batch    int           // deliveries in the flight
 	progress int           // of which so many arrived
-	took     time.Duration // by the attempt
+	took     time.Duration // by the flight
+	delay    time.Duration // that the far end asked for
 }
 
 // conclude settles what is settled, finds a place for what has failed, and notes how the
 // destination is.
-func (l *lane) conclude(f *flight, v *verdict, took time.Duration) {
+func (l *lane) conclude(f *flight, d *verdict, took time.Duration) {
 	now := l.courier.now()
-	for i := range v.failed {
-		v.failed[i].fail(now, v.err)
+	for i := range d.fates {
+		if d.is(i, failed, lone) {
+			d.items[i].fail(now, d.reasons[i])
+		}
 	}
-	given := l.giveUp(v, now)
-	gone := append(slices.Clip(v.delivered), given...)
-	for _, r := range v.refused {
-		gone = append(gone, r.item)
-	}
+	l.giveUp(d, now)
+	gone := d.pick(arrived, refused, given)
 	if !f.insured {
 		l.courier.settle(gone)
 	}
+	fail, bad := failureOf(d)
 	l.mu.Lock()
-	l.delivered += uint64(len(v.delivered))
-	if l.isolate > 0 {
-		l.isolate--
-	}
-	l.place(f, v, gone)
+	l.delivered += uint64(d.count(arrived))
+	l.place(f, d, gone)
 	l.mu.Unlock()
 	l.sweep()
-	if len(v.failed)+len(given) == 0 {
-		if len(gone) > 0 {
-			l.succeed(len(f.items))
-		}
-		return
+	if bad {
+		fail.took = took
+		l.fail(fail)
+	} else if len(gone) > 0 {
+		l.succeed(len(d.items))
 	}
-	fail := failure{err: v.err, first: f.items[0].event.ID, batch: len(f.items), progress: len(v.delivered), took: took}
-	if len(f.items) == 1 && len(v.failed) == 1 {
-		fail.alone = v.failed[0].attempts()
-	}
-	l.fail(fail)
 }
 
-// place puts the failed items where they wait. mu is held.
-func (l *lane) place(f *flight, v *verdict, gone []item) {
+// failureOf sums up what failed, if anything did.
+func failureOf(d *verdict) (f failure, bad bool) {
+	f = failure{err: d.err, batch: len(d.items), progress: d.count(arrived), delay: min(d.delay, delayMax)}
+	together := d.count(failed) > 0
+	for i := range d.fates {
+		if !d.is(i, failed, lone, given) {
+			continue
+		}
+		if !bad {
+			bad, f.first = true, d.items[i].event.ID
+		}
+		if d.fates[i] == lone && !together {
+			f.tour++
+			f.alone = max(f.alone, d.items[i].attempts())
+		}
+	}
+	return f, bad
+}
+
+// delayMax is the longest rest that a far end can ask for.
+const delayMax = time.Hour
+
+// place puts what failed or was not tried where it waits. mu is held.
+func (l *lane) place(f *flight, d *verdict, gone []item) {
 	switch {
 	case f.insured: // all of them are in the Lot; what is done must not be loaded again
 		l.passOver(gone)
-	case f.parked && len(v.failed) > 0 && l.parkFailures > 0:
-		// Memory must not fill up with what cannot be parked again: they stay.
-		l.passLoaded(gone)
 	case f.parked:
-		if len(v.failed) == len(f.items) && len(f.items) > 1 {
-			return // all of them stay where they are
-		}
-		l.advance(len(f.items))
-		l.spillOver(v.failed...) // behind all others
-	case len(v.failed) == 0:
-	case len(f.items) == 1:
-		l.hold()
-		l.spillOver(v.failed...)
+		l.placeParked(d, gone)
+	case d.count(failed, lone) == 0:
+		l.putBack(f, d.pick(untried, split))
 	default:
-		l.unspill(v.failed)
+		l.unspill(d.pick(untried, split, failed))
+		l.hold()
+		l.spillOver(d.pick(lone)...)
 	}
 }
 
-// succeed notes that a whole batch of n arrived.
+// placeParked moves what failed behind all others that are parked. It stays instead if
+// nothing was done, or if it could not be parked again: memory must not fill up with it.
+// mu is held.
+func (l *lane) placeParked(d *verdict, gone []item) {
+	if l.parkFailures > 0 || len(gone) == 0 && d.count(lone) == 0 {
+		d.change(lone, failed)
+		l.moveOn(d.items, func(i int) bool { return !d.is(i, arrived, refused, given) })
+		return
+	}
+	l.moveOn(d.items, func(i int) bool { return d.is(i, untried, split) })
+	l.spillOver(d.pick(failed, lone)...)
+}
+
+// succeed notes that a flight of n had no failure.
 func (l *lane) succeed(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,9 +136,7 @@ func (l *lane) fail(f failure) {
 		l.failingSince = now
 	}
 	l.window, l.disabled = max(1, f.progress), f.disabled
-	if f.alone > 0 {
-		l.tour++
-	}
+	l.tour += f.tour
 	if f.first == "" || l.culprit != "" && l.culprit != f.first {
 		l.dead = true
 	}
@@ -127,7 +146,8 @@ func (l *lane) fail(f failure) {
 		l.park() // it is not over in a moment
 	}
 	pause, retries := l.pause(f)
-	l.rest(pause, retries)
+	pause = max(pause, f.delay)
+	l.rest(pause, retries && f.delay == 0) // who asks for a delay means all deliveries
 	if !l.logged {
 		l.logged = true
 		l.courier.Logger.Warn("destination takes no deliveries", "destination", l.sub, "target", l.seen.target.ARN.String(),
@@ -172,21 +192,26 @@ func (l *lane) onlyFailed() bool {
 	return l.tour >= l.parked+len(l.spill)
 }
 
-// giveUp buries the failed items whose time is over, and takes them from the verdict.
-func (l *lane) giveUp(v *verdict, now time.Time) []item {
-	var old, young []item
-	for _, it := range v.failed {
-		if now.Sub(it.past.first) >= l.courier.set.GiveUp {
-			old = append(old, it)
-		} else {
-			young = append(young, it)
+// giveUp buries the failed items whose time is over. Those that cannot be buried wait for
+// another attempt and another try to bury them.
+func (l *lane) giveUp(d *verdict, now time.Time) {
+	old := func(i int) bool {
+		return d.is(i, failed, lone) && now.Sub(d.items[i].past.first) >= l.courier.set.GiveUp
+	}
+	var letters []item
+	for i := range d.fates {
+		if old(i) {
+			letters = append(letters, d.items[i])
 		}
 	}
-	if len(old) == 0 || l.buryOld(old, now) != nil {
-		return nil // they wait for another attempt and another try to bury them
+	if len(letters) == 0 || l.buryOld(letters, now) != nil {
+		return
 	}
-	v.failed = young
-	return old
+	for i := range d.fates {
+		if old(i) {
+			d.fates[i] = given
+		}
+	}
 }
 
 // buryOld makes dead letters of items that failed for too long.
@@ -203,20 +228,27 @@ func (l *lane) buryOld(items []item, now time.Time) error {
 }
 
 // bury makes dead letters of what was refused. What cannot be buried counts as failed.
-func (l *lane) bury(v *verdict) {
+func (l *lane) bury(d *verdict) {
 	now := l.courier.now()
-	letters := make([]DeadLetter, len(v.refused))
-	for i, r := range v.refused {
-		it := r.item
-		it.fail(now, r.err)
-		letters[i] = DeadLetter{Subscriber: l.sub, Delivery: it.delivery(), Reason: r.err.Error(), Died: now}
+	var letters []DeadLetter
+	for i := range d.fates {
+		if d.fates[i] != refused {
+			continue
+		}
+		it := d.items[i]
+		it.fail(now, d.reasons[i])
+		letters = append(letters, DeadLetter{Subscriber: l.sub, Delivery: it.delivery(), Reason: d.reasons[i], Died: now})
+	}
+	if len(letters) == 0 {
+		return
 	}
 	if err := l.buryAll(letters); err != nil {
-		for _, r := range v.refused {
-			v.failed = append(v.failed, r.item)
+		fails := failed
+		if len(letters) == 1 {
+			fails = lone
 		}
-		v.refused = nil
-		v.err = errors.Join(v.err, err)
+		d.change(refused, fails)
+		d.err = errors.Join(d.err, err)
 	}
 }
 

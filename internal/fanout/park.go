@@ -62,10 +62,15 @@ func (l *lane) startParker() {
 	l.parking = l.courier.spawn(l.parkAll)
 }
 
-// flightNeedsParking reports whether the attempt under way holds what only memory has. mu
-// is held.
+// flightNeedsParking reports whether the flight under way holds what only memory has, and
+// has to be in the Lot: because it is slow, or because what comes after it goes there, and
+// must not come before those of its deliveries that are not tried yet. mu is held.
 func (l *lane) flightNeedsParking() bool {
-	return l.slow && l.flight != nil && !l.flight.parked && !l.flight.insured
+	f := l.flight
+	if f == nil || f.parked || f.insured {
+		return false
+	}
+	return l.slow || f.several && len(l.spill) > 0
 }
 
 // parkAll parks until little is left, which may wait for more.
@@ -104,7 +109,7 @@ func (l *lane) parkOnce() (parked []item, more bool) {
 		return nil, false
 	}
 	l.noteParked(chunk)
-	l.parking = l.flightNeedsParking() || l.spillIsLarge()
+	l.parking = l.flightNeedsParking() || l.spillIsLarge() || f != nil && f.several && len(l.spill) > 0
 	if !l.parking && len(l.spill) > 0 {
 		l.parkSoon()
 	}
@@ -134,11 +139,8 @@ func (l *lane) takeChunk() (chunk []item, f *flight, ds []Delivery) {
 	ds = make([]Delivery, len(chunk))
 	for i := range chunk {
 		ds[i] = chunk[i].delivery()
-		if ds[i].FirstFailed.IsZero() && !l.failingSince.IsZero() {
-			// It was never tried because others failed; its time runs all the same.
-			ds[i].FirstFailed, ds[i].LastError = l.courier.now(), l.lastErr
-		}
 	}
+	l.stamp(ds)
 	return chunk, f, ds
 }
 

@@ -195,6 +195,26 @@ func (r *rig) publish(set string, n int) []string {
 	return ids
 }
 
+// publishCalls publishes n events of each of so many messages of the set, first one of
+// each, then another of each, in packs of one. It returns them.
+func (r *rig) publishCalls(set string, messages, n int) []event.Event {
+	var all []event.Event
+	for k := range n {
+		for m := range messages {
+			message := fmt.Sprintf("m%05d", r.serial+m+1)
+			all = append(all, event.Event{
+				ID: fmt.Sprintf("%s/%d", message, k), Type: event.VoiceAnswered, Time: time.Now(), Tenant: owner, Set: set,
+				Message: message, Record: fmt.Appendf(nil, `{"n":%d}`, k),
+			})
+		}
+	}
+	r.serial += messages
+	for _, e := range all {
+		r.log.publish(e)
+	}
+	return all
+}
+
 func (r *rig) status(tb testing.TB, s fanout.Subscriber) fanout.SubscriberStatus {
 	tb.Helper()
 	for _, status := range r.courier.Status() {

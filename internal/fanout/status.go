@@ -31,6 +31,8 @@ type SubscriberStatus struct {
 	Parked       int        `json:"parked"`                // on disk
 	Oldest       time.Time  `json:"oldest,omitzero"`       // when the oldest event not yet delivered happened
 	Lag          float64    `json:"lagSeconds"`            // the age of that event
+	Failures     int        `json:"consecutiveFailures"`   // attempts in a row; 0 while disabled
+	Width        int        `json:"concurrency"`           // batches that may be under way at once
 	LastError    string     `json:"lastError,omitempty"`   // of the last attempt that failed
 	LastFailed   time.Time  `json:"lastFailed,omitzero"`   // when that was
 	FailingSince time.Time  `json:"failingSince,omitzero"` // zero = the last attempt succeeded
@@ -55,14 +57,14 @@ func (l *lane) status(now time.Time) SubscriberStatus {
 	s := SubscriberStatus{
 		Subscriber: l.sub, Destination: l.sub.String(), Target: l.seen.target.ARN.String(), Driver: l.driver,
 		State: OK, Delivered: l.delivered, Pending: l.queue.len() + len(l.spill), Parked: l.parked,
-		LastError: l.lastErr, LastFailed: l.lastFailed, FailingSince: l.failingSince,
+		Failures: l.failures, Width: l.width.now(), LastError: l.lastErr, LastFailed: l.lastFailed, FailingSince: l.failingSince,
 	}
 	if l.flight != nil && !l.flight.parked && !l.flight.insured {
 		s.Pending += len(l.flight.items)
 	}
 	switch {
 	case l.resting && l.disabled:
-		s.State = Disabled
+		s.State, s.Failures = Disabled, 0
 	case !l.failingSince.IsZero():
 		s.State = Failing
 	case l.slow:

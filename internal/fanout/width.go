@@ -1,0 +1,125 @@
+package fanout
+
+import "time"
+
+// width is how many batches of a flight are in the air at once: what a lane has learned of
+// its destination. The zero value begins with one.
+//
+// It doubles while everything arrives, more is waiting and a batch takes about as long as
+// ever. A doubling has to pay: if the deliveries per second do not rise by a tenth within
+// a few flights, it is taken back, and the next one is tried later. So a destination that
+// is limited by a processor settles at a few, and one that is far away at many.
+type width struct {
+	size     int           // 0 = 1
+	mean     time.Duration // how long a batch took of late; 0 = nothing is known
+	best     time.Duration // the least that was seen, forgotten slowly
+	rate     float64       // deliveries/s at this size, of the best flight of late
+	before   int           // the size that the last doubling began from, while that is on trial; 0 = none is
+	goal     float64       // the rate that it has to reach
+	flights  int           // so many of the trial have landed
+	pause    int           // flights until the next doubling may be tried
+	patience int           // the pause after the next doubling that does not pay
+}
+
+const (
+	flightTime     = 100 * time.Millisecond // what a flight may last, where its batches allow it
+	maxRounds      = 8                      // batches in a flight for each that is in the air
+	serialFlight   = 256                    // deliveries of a flight of small batches, one in the air
+	worthwhile     = 50 * time.Microsecond  // a batch that is quicker gains nothing from company
+	widthSlack     = time.Millisecond       // differences that say nothing
+	trialFlights   = 3
+	pays           = 1.1 // times the rate before
+	clearlyCrowded = 4   // times the best
+	patienceMin    = 16  // flights
+	patienceMax    = 1_024
+)
+
+// landing is what a flight has taught.
+type landing struct {
+	batches    int
+	deliveries int           // that arrived
+	took       time.Duration // by the flight
+	busy       time.Duration // by its batches, added up
+	failed     bool          // some of it is to be tried again
+	more       bool          // more was waiting than it took
+}
+
+// now returns how many batches may be in the air at once.
+func (w *width) now() int { return max(1, w.size) }
+
+// batches returns how many batches a flight should take.
+func (w *width) batches(limit int) int {
+	rounds := 1
+	if w.mean > 0 {
+		rounds = int(min(maxRounds, max(1, flightTime/w.mean)))
+	}
+	if w.now() == 1 { // nobody waits for the slowest, so more rounds only save the way there
+		rounds = min(rounds, max(1, serialFlight/limit))
+	}
+	return rounds * w.now()
+}
+
+// learn adapts to a flight. The size never exceeds most.
+func (w *width) learn(l landing, most int) {
+	if l.batches == 0 {
+		return
+	}
+	w.note(l.busy / time.Duration(l.batches))
+	switch {
+	case l.failed:
+		w.set(w.now() / 2)
+	case w.mean > clearlyCrowded*w.best+widthSlack:
+		w.set(w.now() - (w.now()+3)/4)
+	case l.more && l.batches >= w.now() && l.took > 0:
+		w.weigh(float64(l.deliveries)/l.took.Seconds(), most)
+	}
+}
+
+// note remembers how long a batch took.
+func (w *width) note(took time.Duration) {
+	took = max(took, 1)
+	if w.mean == 0 {
+		w.mean, w.best = took, took
+		return
+	}
+	w.mean = max(1, w.mean+(took-w.mean)/4)
+	if w.mean < w.best {
+		w.best = w.mean
+	} else {
+		w.best += (w.mean - w.best) / 64
+	}
+}
+
+// weigh takes the rate of a flight that was full, and doubles or takes a doubling back.
+func (w *width) weigh(rate float64, most int) {
+	w.rate = max(rate, w.rate*0.9)
+	if w.before > 0 {
+		w.flights++
+		switch {
+		case w.rate >= w.goal:
+			w.before, w.patience = 0, 0
+		case w.flights < trialFlights:
+			return
+		default:
+			patience := max(w.patience, patienceMin)
+			w.set(w.before)
+			w.pause, w.patience = patience, min(2*patience, patienceMax)
+			return
+		}
+	}
+	if w.pause > 0 {
+		w.pause--
+		return
+	}
+	if w.now() < most && w.mean >= worthwhile && w.mean <= 2*w.best+widthSlack {
+		before, goal := w.now(), w.rate*pays
+		w.set(min(2*before, most))
+		w.before, w.goal = before, goal
+	}
+}
+
+// set changes the size, and with it what is known of its rate.
+func (w *width) set(size int) {
+	w.size = max(1, size)
+	w.rate, w.before, w.goal, w.flights = 0, 0, 0, 0
+}
