@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"tidings/internal/arn"
 )
@@ -37,6 +38,8 @@ func parseEndpoint(text string) (*endpoint, error) {
 		authority, path = rest[:i], rest[i:]
 	}
 	switch {
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return nil, errors.New("url: holds control characters")
 	case strings.ContainsAny(authority, "{}"):
 		return nil, errors.New("url: placeholders may stand in the path and in the query, not in the host")
 	case strings.Contains(path, "#"):
@@ -70,7 +73,9 @@ func (e *endpoint) parsePlaces(text string) error {
 			return errors.New("url: } without {")
 		}
 		if before != "" {
-			e.pieces = append(e.pieces, piece{text: before})
+			var b strings.Builder
+			escape(&b, before, legal)
+			e.pieces = append(e.pieces, piece{text: b.String()})
 		}
 		if !open {
 			return nil
@@ -113,7 +118,7 @@ func (e *endpoint) fill(values map[string]string) (*url.URL, error) {
 		if values[p.place] == "" {
 			return nil, fmt.Errorf("the ARN has nothing for {%s} in the URL", p.place)
 		}
-		escape(&b, values[p.place])
+		escape(&b, values[p.place], unreserved)
 	}
 	u, err := url.Parse(b.String())
 	if err != nil {
@@ -128,14 +133,20 @@ func (e *endpoint) fill(values map[string]string) (*url.URL, error) {
 	return u, nil
 }
 
-// escape writes s so that it is data wherever it stands: all but the unreserved characters
-// of RFC 3986 section 2.3 become %XX.
-func escape(b *strings.Builder, s string) {
+// What may stand in a URL beside letters and digits. Source: RFC 3986 sections 2.2 and 2.3.
+const (
+	unreserved = "-._~"                                 // is data wherever it stands
+	legal      = unreserved + "!$&'()*+,;=:@[]" + "/?%" // in a path and a query as a whole
+)
+
+// escape writes s with all that is neither letter, digit nor one of the others as %XX. In a
+// path that is not escaped throughout, net/url would take an escaped slash for a slash.
+func escape(b *strings.Builder, s, others string) {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-._~", c) >= 0:
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(others, c) >= 0:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')
