@@ -322,3 +322,11 @@ func texts(records [][]byte) []string {
 	}
 	return all
 }
+
+// recorder is a network on which nobody answers.
+type recorder struct{ last string }
+
+func (r *recorder) RoundTrip(hr *http.Request) (*http.Response, error) {
+	r.last = hr.URL.Scheme + "://" + hr.URL.Host
+	return nil, errors.New("nobody is there")
+}
