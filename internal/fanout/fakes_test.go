@@ -207,6 +207,19 @@ func (l *memoryLot) events(s fanout.Subscriber) []string {
 	return ids
 }
 
+// attempts returns how many attempts each parked event has to its name.
+func (l *memoryLot) attempts() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[string]int{}
+	for _, p := range l.packs {
+		for _, d := range p.ds {
+			all[d.Event.ID] = d.Attempts
+		}
+	}
+	return all
+}
+
 // memoryMorgue is a Morgue that can be made to fail.
 type memoryMorgue struct {
 	mu      sync.Mutex

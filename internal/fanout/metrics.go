@@ -107,36 +107,39 @@ func (m *Metrics) wasDropped(n int) {
 
 // The state of the Courier, as Prometheus sees it.
 var (
-	descPending = prometheus.NewDesc("tidings_deliveries_pending", "Deliveries that wait in memory, over all destinations.", nil, nil)
-	descParked  = prometheus.NewDesc("tidings_deliveries_parked", "Deliveries that are parked on disk, over all destinations.", nil, nil)
-	descFailing = prometheus.NewDesc("tidings_destinations_failing", "Event destinations that are failing or disabled.", nil, nil)
-	descOldest  = prometheus.NewDesc("tidings_delivery_lag_max_seconds", "Age of the oldest event not yet delivered, over all destinations.", nil, nil)
-	descLag     = prometheus.NewDesc("tidings_delivery_lag_seconds", "Age of the oldest event not yet delivered, of the destinations that lag most.", []string{"destination"}, nil)
-	descLetters = prometheus.NewDesc("tidings_dead_letters", "Dead letters that wait for an operator.", nil, nil)
+	descPending  = prometheus.NewDesc("tidings_deliveries_pending", "Deliveries that wait in memory, over all destinations.", nil, nil)
+	descParked   = prometheus.NewDesc("tidings_deliveries_parked", "Deliveries that are parked on disk, over all destinations.", nil, nil)
+	descFailing  = prometheus.NewDesc("tidings_destinations_failing", "Event destinations that are failing or disabled.", nil, nil)
+	descOldest   = prometheus.NewDesc("tidings_delivery_lag_max_seconds", "Age of the oldest event not yet delivered, over all destinations.", nil, nil)
+	descLag      = prometheus.NewDesc("tidings_delivery_lag_seconds", "Age of the oldest event not yet delivered, of the destinations that lag most.", []string{"destination"}, nil)
+	descFailures = prometheus.NewDesc("tidings_destination_failures", "Attempts that failed in a row, of the destinations with most of them.", []string{"destination"}, nil)
+	descLetters  = prometheus.NewDesc("tidings_dead_letters", "Dead letters that wait for an operator.", nil, nil)
 )
 
-// maxLagging bounds how many destinations have a metric of their own at a time.
-const maxLagging = 100
+// maxWorst bounds how many destinations have a metric of their own at a time.
+const maxWorst = 100
 
 // lettersWait bounds how long a scrape waits for the count of dead letters.
 const lettersWait = 2 * time.Second
 
 // Describe makes the Courier a prometheus.Collector.
 func (c *Courier) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descPending, descParked, descFailing, descOldest, descLag, descLetters} {
+	for _, d := range []*prometheus.Desc{descPending, descParked, descFailing, descOldest, descLag, descFailures, descLetters} {
 		ch <- d
 	}
 }
 
-// Collect makes the Courier a prometheus.Collector. Only destinations that lag have a
-// metric of their own, and of these only the worst.
+// Collect makes the Courier a prometheus.Collector. Only destinations that lag or fail have
+// a metric of their own, and of these only the worst.
 func (c *Courier) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	var pending, parked, failing int
-	var lagging []SubscriberStatus
-	for _, s := range c.Status() {
+	var lagging, troubled []SubscriberStatus
+	now := c.now()
+	for _, l := range c.busy.all() {
+		s := l.status(now)
 		pending += s.Pending
 		parked += s.Parked
 		if s.State == Failing || s.State == Disabled {
@@ -145,8 +148,12 @@ func (c *Courier) Collect(ch chan<- prometheus.Metric) {
 		if !s.Oldest.IsZero() {
 			lagging = append(lagging, s)
 		}
+		if s.Failures > 0 {
+			troubled = append(troubled, s)
+		}
 	}
 	slices.SortFunc(lagging, func(a, b SubscriberStatus) int { return cmp.Compare(b.Lag, a.Lag) })
+	slices.SortFunc(troubled, func(a, b SubscriberStatus) int { return cmp.Compare(b.Failures, a.Failures) })
 	gauge(descPending, float64(pending))
 	gauge(descParked, float64(parked))
 	gauge(descFailing, float64(failing))
@@ -155,8 +162,11 @@ func (c *Courier) Collect(ch chan<- prometheus.Metric) {
 		worst = lagging[0].Lag
 	}
 	gauge(descOldest, worst)
-	for _, s := range lagging[:min(len(lagging), maxLagging)] {
+	for _, s := range lagging[:min(len(lagging), maxWorst)] {
 		gauge(descLag, s.Lag, s.Destination)
+	}
+	for _, s := range troubled[:min(len(troubled), maxWorst)] {
+		gauge(descFailures, float64(s.Failures), s.Destination)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lettersWait)
 	defer cancel()

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,11 @@ func TestMetrics(t *testing.T) {
 		r.far.script("a", refuse)
 		r.publish("s", 1)
 		after(100 * time.Second)
-		err := testutil.GatherAndCompare(registry, strings.NewReader(`
+		failures := r.status(t, subscriber("s", "b")).Failures
+		if tries := len(r.far.tried("b")); failures != tries || failures < 5 {
+			t.Errorf("%d failures in a row after %d attempts", failures, tries)
+		}
+		want := strings.ReplaceAll(`
 # HELP tidings_dead_letters Dead letters that wait for an operator.
 # TYPE tidings_dead_letters gauge
 tidings_dead_letters 1
@@ -42,6 +47,9 @@ tidings_deliveries_pending 0
 # HELP tidings_delivery_lag_seconds Age of the oldest event not yet delivered, of the destinations that lag most.
 # TYPE tidings_delivery_lag_seconds gauge
 tidings_delivery_lag_seconds{destination="123456789012/us-east-1/voice/s/b"} 100
+# HELP tidings_destination_failures Attempts that failed in a row, of the destinations with most of them.
+# TYPE tidings_destination_failures gauge
+tidings_destination_failures{destination="123456789012/us-east-1/voice/s/b"} FAILURES
 # HELP tidings_destinations_failing Event destinations that are failing or disabled.
 # TYPE tidings_destinations_failing gauge
 tidings_destinations_failing 1
@@ -49,8 +57,9 @@ tidings_destinations_failing 1
 # TYPE tidings_events_routed_total counter
 tidings_events_routed_total{wanted="false"} 2
 tidings_events_routed_total{wanted="true"} 4
-`), "tidings_dead_letters", "tidings_deliveries_buried_total", "tidings_deliveries_parked", "tidings_deliveries_pending",
-			"tidings_delivery_lag_seconds", "tidings_destinations_failing", "tidings_events_routed_total")
+`, "FAILURES", strconv.Itoa(failures))
+		err := testutil.GatherAndCompare(registry, strings.NewReader(want), "tidings_dead_letters", "tidings_deliveries_buried_total", "tidings_deliveries_parked", "tidings_deliveries_pending",
+			"tidings_delivery_lag_seconds", "tidings_destination_failures", "tidings_destinations_failing", "tidings_events_routed_total")
 		if err != nil {
 			t.Error(err)
 		}
