@@ -33,6 +33,7 @@ func (a *App) openDelivery(ctx context.Context) error {
 	}, fanout.Settings{
 		Timeout: cfg.Timeout, Backoff: cfg.Backoff, BackoffMax: cfg.BackoffMax, GiveUp: cfg.GiveUp, Concurrency: cfg.Concurrency,
 	})
+	a.topics.OnConfirmed(func(string) { a.courier.Wake() }) // what waited for the confirmation need not wait longer
 	a.metrics.MustRegister(a.courier)
 	a.router = &fanout.Router{Log: a.store.Events(), Directory: directory, Courier: a.courier, Logger: log, Metrics: metrics}
 	a.alarms = &alarm.Watcher{
