@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -156,8 +157,8 @@ func (d *Driver) caller(service string, signer *identity, bad func(code, text st
 	return &caller{service: service, signer: signer, metrics: d.settings.Metrics, now: d.settings.Now, bad: bad}
 }
 
-// attempt makes a request, and once more if its credentials have expired and there may be
-// fresh ones. Each request is signed anew.
+// attempt makes a request, and once more if its connection was stale, or its credentials
+// have expired and there may be fresh ones. Each request is signed anew.
 func attempt[T any](ctx context.Context, c *caller, operation string, call func(context.Context) (T, error)) (T, error) {
 	for again := true; ; again = false {
 		age := c.signer.age()
@@ -169,7 +170,8 @@ func attempt[T any](ctx context.Context, c *caller, operation string, call func(
 		f := c.explain(operation, err)
 		o := f.outcome(c.bad)
 		c.metrics.requested(c.service, o)
-		if again && f.expired() && ctx.Err() == nil && c.signer.renew(age) {
+		stale := errors.Is(err, errStale)
+		if again && ctx.Err() == nil && (stale || f.expired() && c.signer.renew(age)) {
 			continue
 		}
 		return out, f.asError(o)
@@ -200,7 +202,9 @@ var tokenForm = regexp.MustCompile(`[A-Za-z0-9+/=_%-]{100,}`)
 // it repeats, and cuts it.
 func shorten(text string) string {
 	const most = 300
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " ")
 	text = tokenForm.ReplaceAllString(text, "…")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go/logging"
@@ -49,7 +50,7 @@ func (d *Driver) newOwn() *identity {
 	if s := d.settings; s.AccessKeyID != "" {
 		return &identity{credentials: credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, s.SessionToken)}
 	}
-	c := &chain{load: d.loadChain}
+	c := &chain{load: loadChain}
 	return &identity{credentials: c, invalidate: c.invalidate}
 }
 
@@ -58,9 +59,12 @@ func (d *Driver) newOwn() *identity {
 const credentialTimeout = 10 * time.Second
 
 // loadChain finds out where credentials come from, without asking there.
-func (d *Driver) loadChain(ctx context.Context) (aws.CredentialsProvider, error) {
+func loadChain(ctx context.Context) (aws.CredentialsProvider, error) {
+	// The SDK's own client, since it knows what the environment says of certificates.
+	client := awshttp.NewBuildableClient().WithTimeout(credentialTimeout).
+		WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true })
 	c, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(&http.Client{Transport: d.http.Transport, CheckRedirect: d.http.CheckRedirect, Timeout: credentialTimeout}),
+		config.WithHTTPClient(client),
 		config.WithLogger(logging.Nop{}),
 		config.WithDefaultRegion("us-east-1"), // where the chain itself asks STS, if nothing says otherwise
 	)

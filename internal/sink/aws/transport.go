@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 )
@@ -47,21 +48,31 @@ func newHTTPClient(closed *atomic.Bool) *http.Client {
 	}
 }
 
-// transport bounds answers and, once its driver is closed, keeps no connection.
+// transport bounds answers, tells stale connections from a far end in trouble and, once
+// its driver is closed, keeps no connection.
 type transport struct {
 	*http.Transport
 	closed *atomic.Bool
 }
 
+// errStale marks the failure of a request on a connection that had been idle. Most likely
+// the far end had closed it meanwhile, which says nothing about how the far end is.
+var errStale = errors.New("a connection that was kept is broken")
+
 // RoundTrip makes one request.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.closed.Load() {
-		last := *r // a RoundTripper must not change the request it is given
-		last.Close = true
-		r = &last
-	}
+	reused := false
+	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused },
+	})
+	r = r.WithContext(ctx) // a copy: a RoundTripper must not change the request it is given
+	r.Close = r.Close || t.closed.Load()
 	answer, err := t.Transport.RoundTrip(r)
-	if err != nil {
+	switch {
+	case err != nil && reused && ctx.Err() == nil:
+		t.CloseIdleConnections() // those of the same age are no better
+		return nil, fmt.Errorf("%w: %w", errStale, err)
+	case err != nil:
 		return nil, err
 	}
 	if answer.ContentLength > maxAnswer {
