@@ -82,14 +82,15 @@ type sometimes struct {
 	last time.Time
 }
 
-func (s *sometimes) allow(now time.Time) bool {
+// allow reports whether the thing may be done now, and after which time to ask again.
+func (s *sometimes) allow(now time.Time) (ok bool, again time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.last) < relieveEvery {
-		return false
+	if passed := now.Sub(s.last); passed < relieveEvery {
+		return false, relieveEvery - passed
 	}
 	s.last = now
-	return true
+	return true, 10 * relieveEvery // what was set going tells when it has made room
 }
 
 // relieve makes room in memory: what waits to be parked is parked now, and if nothing

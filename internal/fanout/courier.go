@@ -222,12 +222,13 @@ func (c *Courier) offer(ctx context.Context, s Subscriber, it item) error {
 		}
 	}
 	for !c.memory.take(it.size()) {
-		if c.relieving.allow(time.Now()) {
+		now, again := c.relieving.allow(time.Now())
+		if now {
 			c.relieve()
 		}
 		select {
 		case <-c.memory.freed:
-		case <-time.After(relieveEvery):
+		case <-time.After(again):
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.life.Done():

@@ -107,6 +107,7 @@ type memoryLot struct {
 	packs map[uint64]lotPack
 	order map[fanout.Subscriber][]uint64 // sequences, some of which may be gone
 	full  bool
+	space int // packs that may still be parked before it is full; 0 = no bound
 	parks int // how often something was parked
 	hold  chan struct{}
 }
@@ -133,6 +134,10 @@ func (l *memoryLot) Park(ctx context.Context, s fanout.Subscriber, ds []fanout.D
 	defer l.mu.Unlock()
 	if l.full {
 		return errFull
+	}
+	if l.space > 0 {
+		l.space--
+		l.full = l.space == 0
 	}
 	l.seq++
 	l.parks++
