@@ -13,8 +13,10 @@ import (
 
 // The bounds of the connections that all sinks of a driver share.
 const (
-	maxConnections  = 512 // to one host, which is what all topics of a region share
-	idleConnections = 64
+	// maxConnections is of one host, which all topics of a region share: those that hang
+	// must not take the connections that others need.
+	maxConnections  = 4_096
+	idleConnections = 256
 	dialTimeout     = 10 * time.Second
 	idleTimeout     = time.Minute
 	// requestTimeout bounds a request whose caller sets no earlier end.
