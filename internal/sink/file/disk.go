@@ -13,6 +13,7 @@ type disk struct {
 	root *os.Root                               // makes sure that no path leaves the directory, not even by a symbolic link
 	wrap func(name string, f *os.File) handle   // tests break files with it
 	gate func(op string, names ...string) error // tests let the disk die with it; nil = all may pass
+	sync func(dir *os.File) error
 }
 
 // handle is what is needed of a file.
@@ -109,7 +110,7 @@ func (d *disk) syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(d.sync(f), f.Close()); err != nil {
 		return &fs.PathError{Op: "sync", Path: dir, Err: err}
 	}
 	return nil

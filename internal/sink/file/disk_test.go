@@ -114,8 +114,15 @@ type rig struct {
 
 func newRig(tb testing.TB, dir string, maxOpen int) *rig {
 	tb.Helper()
+	return newRigWith(tb, dir, Settings{MaxOpen: maxOpen})
+}
+
+// newRigWith makes a rig whose clock stands at 14:30.
+func newRigWith(tb testing.TB, dir string, s Settings) *rig {
+	tb.Helper()
 	r := &rig{dir: dir, disk: &faulty{full: -1}, clock: &clock{t: time.Date(2026, 11, 5, 14, 30, 0, 0, time.UTC)}}
-	d, err := New(dir, Settings{MaxOpen: maxOpen, Now: r.clock.now})
+	s.Now = r.clock.now
+	d, err := New(dir, s)
 	if err != nil {
 		tb.Fatalf("New = %v", err)
 	}

@@ -89,7 +89,7 @@ func New(dir string, s Settings) (*Driver, error) {
 		s.MaxOpen = defaultMaxOpen
 	}
 	return &Driver{
-		settings: s, disk: &disk{root: root},
+		settings: s, disk: &disk{root: root, sync: (*os.File).Sync},
 		slots:   make(chan struct{}, min(s.MaxOpen, maxFlushes)),
 		writers: map[string]*writer{}, open: list.New(), later: map[hour]struct{}{},
 	}, nil

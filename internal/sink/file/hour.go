@@ -102,13 +102,13 @@ func (f *found) add(rest string) {
 func (f *found) names() []string {
 	var names []string
 	if f.hasPlain {
-		names = append(names, f.hour.plain())
+		names = append(names, f.plain())
 	}
 	if f.hasPacked {
-		names = append(names, f.hour.packed())
+		names = append(names, f.packed())
 	}
 	if f.hasTemp {
-		names = append(names, f.hour.temp())
+		names = append(names, f.temp())
 	}
 	for _, base := range f.closing {
 		names = append(names, f.hour.closing(base))

@@ -36,29 +36,21 @@ func (d *Driver) Run(ctx context.Context) error {
 		d.mu.Unlock()
 		return err
 	}
-	d.tending = true // from here on, writers note what they write to
+	d.tending = true
 	d.mu.Unlock()
-	defer d.forget()
 	k := &keeper{Driver: d, clock: watch{wall: wall(d.settings.Now()), elapsed: time.Now()}}
 	k.run(ctx)
-	return nil // its end is always a planned one
-}
-
-// forget drops what was noted: the next Run looks at everything.
-func (d *Driver) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tending = false
-	clear(d.later)
+	return nil // its end is always a planned one
 }
 
 // note lets Run look after the hour when it is over.
 func (d *Driver) note(h hour) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.tending {
-		d.later[h] = struct{}{}
-	}
+	d.later[h] = struct{}{}
 }
 
 // over reports whether the hour ended that long ago.

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	packBlock  = 1 << 20   // read and compressed at a time
-	packBuffer = 256 << 10 // read or written at a time
-	packLevel  = 2         // a fourteenth larger than level 6 and twice as fast, measured on records
+	packBlock  = 1 << 20  // read and compressed at a time
+	packBuffer = 64 << 10 // read or written at a time
+	packLevel  = 2        // a fourteenth larger than level 6 and twice as fast, measured on records
 )
 
 // errMoved is met when somebody else moves files while they are compressed.

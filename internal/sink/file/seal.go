@@ -159,7 +159,7 @@ func fill(r io.Reader, p []byte) (n int, end bool, err error) {
 	for n < len(p) {
 		m, err := r.Read(p[n:])
 		n += m
-		if err == io.EOF { //nolint:errorlint // a reader that ends says so with io.EOF itself
+		if err == io.EOF {
 			return n, true, nil
 		}
 		if err != nil {

@@ -3,7 +3,6 @@ package file
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func (k *keeper) walk(ctx context.Context, dir string, depth int, until string) 
 			left--
 		}
 	}
-	return left == 0 && (left < len(entries) || depth > folderDepth) && depth > 0 && k.removeDir(dir, depth)
+	return left == 0 && depth > 0 && k.removeDir(dir, depth, left < len(entries))
 }
 
 // walkDay does the same for the directory of a day.
@@ -47,11 +46,12 @@ func (k *keeper) walkDay(ctx context.Context, dir, until string) (gone bool) {
 	if err != nil {
 		return false
 	}
-	hours, left, err := k.disk.hoursOf(folder, day)
+	hours, entries, err := k.disk.hoursOf(folder, day)
 	if err != nil {
 		k.fail(err)
 		return false
 	}
+	left := entries
 	for _, f := range hours {
 		switch {
 		case ctx.Err() != nil:
@@ -69,7 +69,7 @@ func (k *keeper) walkDay(ctx context.Context, dir, until string) (gone bool) {
 			k.begin(ctx, f)
 		}
 	}
-	return left == 0 && k.removeDir(dir, dayDepth)
+	return left == 0 && k.removeDir(dir, dayDepth, left < entries)
 }
 
 // begin looks at an hour that is not long over.
@@ -107,20 +107,18 @@ func (k *keeper) dropFile(ctx context.Context, h hour, name string) error {
 // errNotOver is met when the clock was set back between two looks at it.
 var errNotOver = errors.New("the clock was set back: the hour is not over any more")
 
-// removeDir removes an empty directory, unless something may be about to be written there.
-// That it is not empty any more is no failure.
-func (k *keeper) removeDir(dir string, depth int) bool {
+// removeDir removes an empty directory: one that was emptied just now, or that a crash left
+// of a day that is past. Others may be an operator's. That it is not empty any more is no
+// failure; whoever was about to write there makes it again.
+func (k *keeper) removeDir(dir string, depth int, emptied bool) bool {
 	if !k.mayDelete() {
 		return false
 	}
-	if depth > folderDepth {
-		_, date := dateOf(dir)
-		if date >= k.clock.wall.Format(dayLayout)[:len(date)] {
-			return false
-		}
+	_, date := dateOf(dir)
+	if !emptied && (depth <= folderDepth || date >= k.clock.wall.Format(dayLayout)[:len(date)]) {
+		return false
 	}
-	err := k.disk.remove(dir)
-	return err == nil || errors.Is(err, fs.ErrNotExist)
+	return k.disk.remove(dir) == nil
 }
 
 // dateOf takes the path of a year's, month's or day's directory apart.
