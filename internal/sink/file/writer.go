@@ -189,8 +189,9 @@ func (w *writer) ready() error {
 	if err := w.driver.evict(w); err != nil {
 		return err
 	}
-	w.driver.note(h)
-	return w.openFile()
+	err := w.openFile()
+	w.driver.note(h) // not before: a sweep that had seen no file yet would have dropped the note
+	return err
 }
 
 func (w *writer) inPlace() bool {
