@@ -25,7 +25,7 @@ import (
 	"tidings/internal/natsstore"
 	"tidings/internal/simulator"
 	"tidings/internal/sink"
-	awssink "tidings/internal/sink/aws"
+	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/file"
 	"tidings/internal/sink/webhook"
 	"tidings/internal/voice"

@@ -10,7 +10,7 @@ import (
 	"tidings/internal/alarm"
 	"tidings/internal/fanout"
 	"tidings/internal/sink"
-	awssink "tidings/internal/sink/aws"
+	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/file"
 	"tidings/internal/sink/webhook"
 )

@@ -9,7 +9,7 @@ import (
 	"tidings/internal/arn"
 	"tidings/internal/config"
 	"tidings/internal/sink"
-	awssink "tidings/internal/sink/aws"
+	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/webhook"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"tidings/internal/configset"
 	"tidings/internal/sink"
-	awssink "tidings/internal/sink/aws"
+	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/webhook"
 )
 

@@ -71,8 +71,8 @@ var rooms = map[string][]string{
 // in one room. Metrics are fields of those that count, so their client may be anywhere.
 var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
-	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/aws"}, // cli signs as a client does
-	"github.com/aws/smithy-go":            {"sink/aws"},
+	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink"}, // cli signs as a client does
+	"github.com/aws/smithy-go":            {"sink/awssink"},
 	"github.com/fxamacker/cbor":           {"natsstore"},
 	"github.com/goccy/go-yaml":            {"config"},
 	"github.com/nats-io":                  {"natsstore"},
