@@ -47,7 +47,7 @@ func printDestinations(out io.Writer, list admin.DestinationList) error {
 		}
 		lag := "-"
 		if !d.Oldest.IsZero() {
-			lag = (time.Duration(d.Lag * float64(time.Second))).Round(time.Second).String()
+			lag = time.Duration(d.Lag * float64(time.Second)).Round(time.Second).String()
 		}
 		_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n",
 			d.State, d.Destination, d.Target, d.Driver, d.Delivered, d.Pending+d.Parked, lag, d.LastError)
