@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 GO       ?= go
 FUZZTIME ?= 30s
 ROUNDS   ?= 20
+FAULT    ?= .
+SCALE    ?= 1
 COUNT    ?= 10
 BENCH    ?= .
 BASE     ?=
@@ -67,6 +69,10 @@ oracle: js ## Run AWS's own clients against the binary
 .PHONY: crash
 crash: ## Kill the server ROUNDS times under load and count what was lost
 	cd $(ORACLE) && TIDINGS_CRASH_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout=60m -run '^TestCrash$$' ./...
+
+.PHONY: faults
+faults: ## Run the faults at full length and count; FAULT=NAME one of them, SCALE=0.1 a tenth
+	TIDINGS_FAULTS_SCALE=$(SCALE) $(GO) test -count=1 -v -parallel=1 -timeout=3h -run='$(FAULT)' ./test/faults
 
 .PHONY: js
 js: ## Install the JavaScript client that the oracle tests drive
