@@ -13,11 +13,12 @@ type width struct {
 	size     int           // 0 = 1
 	mean     time.Duration // how long a batch took of late; 0 = nothing is known
 	best     time.Duration // the least that was seen, forgotten slowly
-	rate     float64       // deliveries/s at this size, of the best flight of late
+	sample   sample        // the flights that are being weighed
+	rate     float64       // deliveries/s at this size of late; 0 = not known
 	before   int           // the size that the last doubling began from, while that is on trial; 0 = none is
 	goal     float64       // the rate that it has to reach
-	flights  int           // so many of the trial have landed
-	pause    int           // flights until the next doubling may be tried
+	trials   int           // samples of it that did not
+	pause    int           // samples until the next doubling may be tried
 	patience int           // the pause after the next doubling that does not pay
 }
 
@@ -25,14 +26,21 @@ const (
 	flightTime     = 100 * time.Millisecond // what a flight may last, where its batches allow it
 	maxRounds      = 8                      // batches in a flight for each that is in the air
 	serialFlight   = 256                    // deliveries of a flight of small batches, one in the air
-	worthwhile     = 50 * time.Microsecond  // a batch that is quicker gains nothing from company
+	worthwhile     = 20 * time.Microsecond  // a batch that is quicker gains nothing from company
 	widthSlack     = time.Millisecond       // differences that say nothing
-	trialFlights   = 3
+	sampleTime     = 50 * time.Millisecond  // that full flights have to add up to before they are weighed
+	trialSamples   = 2
 	pays           = 1.1 // times the rate before
 	clearlyCrowded = 4   // times the best
-	patienceMin    = 16  // flights
+	patienceMin    = 16  // samples
 	patienceMax    = 1_024
 )
+
+// sample adds up full flights.
+type sample struct {
+	deliveries int
+	took       time.Duration
+}
 
 // landing is what a flight has taught.
 type landing struct {
@@ -70,8 +78,13 @@ func (w *width) learn(l landing, most int) {
 		w.set(w.now() / 2)
 	case w.mean > clearlyCrowded*w.best+widthSlack:
 		w.set(w.now() - (w.now()+3)/4)
-	case l.more && l.batches >= w.now() && l.took > 0:
-		w.weigh(float64(l.deliveries)/l.took.Seconds(), most)
+	case l.more && l.batches >= w.now():
+		w.sample.deliveries += l.deliveries
+		w.sample.took += l.took
+		if w.sample.took >= sampleTime {
+			w.weigh(float64(w.sample.deliveries)/w.sample.took.Seconds(), most)
+			w.sample = sample{}
+		}
 	}
 }
 
@@ -90,15 +103,15 @@ func (w *width) note(took time.Duration) {
 	}
 }
 
-// weigh takes the rate of a flight that was full, and doubles or takes a doubling back.
+// weigh takes the rate of full flights, and doubles or takes a doubling back.
 func (w *width) weigh(rate float64, most int) {
-	w.rate = max(rate, w.rate*0.9)
 	if w.before > 0 {
-		w.flights++
+		w.rate = max(w.rate, rate)
+		w.trials++
 		switch {
 		case w.rate >= w.goal:
 			w.before, w.patience = 0, 0
-		case w.flights < trialFlights:
+		case w.trials < trialSamples:
 			return
 		default:
 			patience := max(w.patience, patienceMin)
@@ -107,6 +120,10 @@ func (w *width) weigh(rate float64, most int) {
 			return
 		}
 	}
+	if w.rate == 0 {
+		w.rate = rate
+	}
+	w.rate = (w.rate + rate) / 2
 	if w.pause > 0 {
 		w.pause--
 		return
@@ -121,5 +138,5 @@ func (w *width) weigh(rate float64, most int) {
 // set changes the size, and with it what is known of its rate.
 func (w *width) set(size int) {
 	w.size = max(1, size)
-	w.rate, w.before, w.goal, w.flights = 0, 0, 0, 0
+	w.sample, w.rate, w.before, w.goal, w.trials = sample{}, 0, 0, 0, 0
 }

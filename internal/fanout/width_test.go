@@ -67,7 +67,7 @@ func TestWidthFollowsTheDestination(t *testing.T) {
 
 func TestWidthRules(t *testing.T) {
 	t.Parallel()
-	const trip = 20 * time.Millisecond
+	const trip = 60 * time.Millisecond
 	full := func(n int, each time.Duration) landing {
 		return landing{batches: n, deliveries: n, took: each, busy: time.Duration(n) * each, more: true}
 	}
@@ -87,9 +87,9 @@ func TestWidthRules(t *testing.T) {
 		"shrinks when crowded":           {width{size: 8, mean: trip, best: trip}, full(8, 20*trip), 6},
 		"a millisecond is no crowd":      {width{size: 8, mean: 10 * time.Microsecond, best: 10 * time.Microsecond}, landing{batches: 8, deliveries: 8, took: time.Millisecond, busy: 8 * time.Millisecond}, 8},
 		"not when it takes longer":       {width{size: 8, mean: 3 * trip, best: trip}, full(8, 3*trip), 8},
-		"a doubling that pays goes on":   {width{size: 2, mean: trip, best: trip, before: 1, goal: 55}, full(2, trip), 4},
+		"a doubling that pays goes on":   {width{size: 2, mean: trip, best: trip, before: 1, goal: 20}, full(2, trip), 4},
 		"a doubling that may pay waits":  {width{size: 2, mean: trip, best: trip, before: 1, goal: 155}, full(2, trip), 2},
-		"one that does not is undone":    {width{size: 2, mean: trip, best: trip, before: 1, goal: 155, flights: trialFlights - 1}, full(2, trip), 1},
+		"one that does not is undone":    {width{size: 2, mean: trip, best: trip, before: 1, goal: 155, trials: trialSamples - 1}, full(2, trip), 1},
 		"and not repeated soon":          {width{size: 1, mean: trip, best: trip, pause: 3}, full(1, trip), 1},
 		"a flight of nothing is nothing": {width{size: 4, pause: 1}, landing{more: true}, 4},
 	} {
