@@ -20,7 +20,7 @@ JS       := $(ORACLE)/js
 JS_READY := $(JS)/node_modules/.package-lock.json
 
 # What a developer's own tree holds besides the repository must not be formatted.
-GO_DIRS  := cmd internal test
+GO_DIRS  := cmd deploy internal test
 
 .PHONY: help
 help: ## Print this list
@@ -45,6 +45,15 @@ deps: ## Install the speech engine where it is missing (Debian)
 	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy --no-install-recommends espeak-ng; \
 	elif command -v sudo >/dev/null; then sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends espeak-ng; \
 	else echo "ask root to run: apt-get install espeak-ng"; exit 1; fi
+
+.PHONY: promtool
+promtool: bin/promtool ## Get promtool, which checks the alert rules (Debian)
+
+# Out of the package, because installing it would start a Prometheus.
+bin/promtool:
+	@mkdir -p bin/prometheus && cd bin/prometheus && rm -f *.deb && apt-get download -q prometheus
+	dpkg-deb --fsys-tarfile bin/prometheus/*.deb | tar -xO ./usr/bin/promtool >bin/promtool.part
+	chmod +x bin/promtool.part && mv bin/promtool.part bin/promtool && rm -r bin/prometheus
 
 .PHONY: test
 test: ## Run the tests
