@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"tidings/internal/app"
 	"tidings/internal/config"
 )
@@ -144,5 +146,33 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
 	if err != nil || strings.Contains(string(out), unit) {
 		t.Errorf("systemd-analyze verify = %v\n%s", err, out)
+	}
+}
+
+// TestTheManualsYAMLIsWellFormed reads what people copy out of docs/deployment.md, and
+// what is said there of alerts.
+func TestTheManualsYAMLIsWellFormed(t *testing.T) {
+	t.Parallel()
+	manual := read(t, "../docs/deployment.md")
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(manual, -1)
+	if len(blocks) < 2 {
+		t.Errorf("docs/deployment.md has %d blocks of YAML, want those for Kubernetes and Prometheus", len(blocks))
+	}
+	for _, b := range blocks {
+		var any map[string]any
+		if err := yaml.Unmarshal([]byte(b[1]), &any); err != nil || len(any) == 0 {
+			t.Errorf("docs/deployment.md: %v in\n%s", err, b[1])
+		}
+	}
+	for _, r := range rules(t) {
+		if !regexp.MustCompile(r.Alert + `\b`).MatchString(manual) {
+			t.Errorf("docs/deployment.md does not list %s", r.Alert)
+		}
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]*))?\)`).FindAllStringSubmatch(manual, -1) {
+		text, err := os.ReadFile(filepath.Join("../docs", link[1]))
+		if err != nil || link[2] != "" && !anchors(string(text))[link[2]] {
+			t.Errorf("docs/deployment.md leads to %q, which is not there: %v", link[1]+"#"+link[2], err)
+		}
 	}
 }
