@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tidings/internal/event"
-	"tidings/internal/sink"
 )
 
 // backlog is what a lane has in the Lot, and how much of it is loaded. Guarded by lane.mu,
@@ -110,11 +109,11 @@ func (p *loaded) pass(place int) {
 	}
 }
 
-// load reads parked packs until a full batch is at hand or the Lot has no more. Only the
-// worker calls it.
-func (l *lane) load(limits sink.Limits) error {
+// load reads parked packs until so many deliveries or bytes of memory are at hand, or the
+// Lot has no more. Only the worker calls it.
+func (l *lane) load(count, bytes int) error {
 	for {
-		after, more := l.wanted(limits)
+		after, more := l.wanted(count, min(bytes, maxLoadedBytes))
 		if !more {
 			return nil
 		}
@@ -133,19 +132,19 @@ func (l *lane) load(limits sink.Limits) error {
 	}
 }
 
-// wanted says behind which sequence to read on, if that is needed for a full batch.
-func (l *lane) wanted(limits sink.Limits) (after uint64, more bool) {
+// wanted says behind which sequence to read on, if less than that is loaded.
+func (l *lane) wanted(most, mostBytes int) (after uint64, more bool) {
 	count, bytes := 0, 0
 	for _, p := range l.packs {
 		count += len(p.items)
 		for i := range p.items {
-			bytes += len(p.items[i].event.Record)
+			bytes += p.items[i].size()
 		}
 		if !p.whole {
-			return p.seq - 1, count < limits.Count // read it again
+			return p.seq - 1, count < most // read it again
 		}
 	}
-	return l.after, count < limits.Count && bytes < min(limits.Bytes, maxLoadedBytes)
+	return l.after, count < most && bytes < mostBytes
 }
 
 // drained notes that the Lot has no more behind what is loaded.
@@ -315,46 +314,6 @@ func cloneEvent(e *event.Event) *event.Event {
 	c := *e
 	c.Record = bytes.Clone(e.Record)
 	return &c
-}
-
-// expire buries parked deliveries whose time is over, from the first on to the first that
-// has time left.
-func (l *lane) expire(now time.Time) error {
-	for {
-		l.mu.Lock()
-		backlogged, since, reason := l.backlogged, l.failingSince, l.lastErr
-		l.mu.Unlock()
-		if !backlogged {
-			return nil
-		}
-		if err := l.load(sink.Limits{Count: 1, Bytes: 1}); err != nil {
-			return err
-		}
-		old := l.available(l.courier.set.ParkCount)
-		for i := range old {
-			first := since
-			if p := old[i].past; p != nil && !p.first.IsZero() {
-				first = p.first
-			} else {
-				old[i].past = &past{first: since, last: reason}
-			}
-			if now.Sub(first) < l.courier.set.GiveUp {
-				old = old[:i]
-				break
-			}
-		}
-		if len(old) == 0 {
-			return nil
-		}
-		if err := l.buryOld(old, now); err != nil {
-			return err
-		}
-		l.mu.Lock()
-		l.moveOn(old, nothingStays)
-		l.mu.Unlock()
-		l.courier.settle(old)
-		l.sweep()
-	}
 }
 
 // sweep removes the packs that are done from the Lot.

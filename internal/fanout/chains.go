@@ -40,9 +40,6 @@ func newChains(items []item) *chains {
 	return c
 }
 
-// count returns how many messages there are.
-func (c *chains) count() int { return len(c.all) }
-
 // first returns the chain to take from next; -1 = none is to be had.
 func (c *chains) first() int32 {
 	switch {
@@ -84,10 +81,10 @@ func (c *chains) take(order []int32, f *flight) ([]int32, int32) {
 			ch.head = c.after[ch.head]
 			c.left--
 		}
-		switch {
-		case ch.count == 0:
+		switch ch.count {
+		case 0:
 			c.leave()
-		case ch.count == began:
+		case began:
 			return order, -1
 		default:
 			c.leave()

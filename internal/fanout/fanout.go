@@ -1,12 +1,14 @@
 // Package fanout carries events from the log to everybody who wants them.
 //
 // The Router reads the log and finds, for each event, its subscribers. The Courier keeps a
-// bounded queue in memory per subscriber and delivers from it in batches. What a subscriber
+// bounded queue in memory per subscriber and delivers from it in batches, as many at once
+// as it has learned that the subscriber gains from. What a subscriber
 // in trouble cannot take is parked on disk, so that the log's reader never waits for it;
 // what cannot be delivered at all becomes a dead letter.
 //
-// Order: the events of one subscriber are first attempted in the order of the log. A
-// retry may be overtaken. AWS promises no more.
+// Order: the events of one message are first attempted by a subscriber in the order of the
+// log, one after the other. Events of different messages may overtake each other, and a
+// retry may be overtaken by anything. AWS promises no order at all.
 package fanout
 
 import (

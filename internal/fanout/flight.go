@@ -55,7 +55,7 @@ func (l *lane) take(limits sink.Limits) (*flight, error) {
 // fill loads the flight and starts it.
 func (l *lane) fill(f *flight, most bounds) error {
 	if f.parked {
-		if err := l.load(sink.Limits{Count: most.count, Bytes: most.bytes}); err != nil {
+		if err := l.load(most.count, most.bytes); err != nil {
 			return err
 		}
 	}

@@ -65,3 +65,28 @@ tidings_events_routed_total{wanted="true"} 4
 		}
 	})
 }
+
+func TestEveryAttemptIsTimed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, []string{"a"}, func(t *testing.T, r *rig) {
+		registry := prometheus.NewPedanticRegistry()
+		r.metrics = fanout.NewMetrics(registry)
+		r.far.limits.Count = 1
+		learn(t, r, "a", time.Millisecond, 4)
+		gather(t, r, "a", 20)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() != "tidings_delivery_attempt_seconds" {
+				continue
+			}
+			if n := f.GetMetric()[0].GetHistogram().GetSampleCount(); n != 22 {
+				t.Errorf("%d attempts were timed, want 22", n)
+			}
+			return
+		}
+		t.Error("no attempt was timed")
+	})
+}

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"tidings/internal/sink"
@@ -138,12 +139,7 @@ func (d *verdict) is(i int, fates ...fate) bool {
 	if d.fates != nil {
 		own = d.fates[i]
 	}
-	for _, f := range fates {
-		if own == f {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(fates, own)
 }
 
 // pick returns the items with one of the fates, in order.

@@ -26,9 +26,11 @@ type volley struct {
 	messages *chains // what was not begun; nil = the items from next on, in order
 	next     int
 	order    []int32 // of what was begun, as indexes of flight.items
+	spare    int     // helpers that may still be started
 	trips    []trip
 	busy     time.Duration // by all trips, added up
 	over     bool
+	helpers  sync.WaitGroup
 }
 
 // trip is one batch.
@@ -59,22 +61,15 @@ func newVolley(l *lane, s sink.Sink, f *flight, timer prometheus.Observer) *voll
 	if f.width > 1 && f.several {
 		v.messages = newChains(f.items)
 		v.order = make([]int32, 0, len(f.items))
+		v.spare = f.width - 1
 	}
 	return v
 }
 
 // fly sends all batches, or stops before.
 func (v *volley) fly() {
-	if v.messages == nil {
-		v.work()
-		return
-	}
-	var helpers sync.WaitGroup
-	for range min(v.flight.width, v.messages.count()) - 1 {
-		helpers.Go(v.work)
-	}
 	v.work()
-	helpers.Wait()
+	v.helpers.Wait()
 }
 
 // work sends batches while there are any to begin. When there is none, whoever has one in
@@ -111,6 +106,10 @@ func (v *volley) begin() (number int, t trip, ok bool) {
 		return 0, trip{}, false
 	}
 	v.trips = append(v.trips, t)
+	if v.spare > 0 && v.messages.first() >= 0 {
+		v.spare--
+		v.helpers.Go(v.work)
+	}
 	return len(v.trips) - 1, t, true
 }
 
