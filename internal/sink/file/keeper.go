@@ -1,6 +1,7 @@
 package file
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"io/fs"
@@ -62,6 +63,7 @@ func (d *Driver) over(h hour, ago time.Duration) bool {
 type keeper struct {
 	*Driver
 	clock  watch
+	packer *gzip.Writer
 	failed int
 	first  error // of those that failed
 }

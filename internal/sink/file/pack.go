@@ -83,7 +83,7 @@ func (k *keeper) fillTemp(ctx context.Context, h hour, t io.Writer, lines handle
 	if err != nil {
 		return err
 	}
-	member, err := gzip.NewWriterLevel(out, packLevel)
+	member, err := k.member(out)
 	if err != nil {
 		return err
 	}
@@ -92,6 +92,17 @@ func (k *keeper) fillTemp(ctx context.Context, h hour, t io.Writer, lines handle
 		return err
 	}
 	return errors.Join(member.Close(), out.Flush())
+}
+
+// member begins a member. There is one writer for all, because each is a megabyte and many
+// files are packed in a row.
+func (k *keeper) member(out io.Writer) (_ *gzip.Writer, err error) {
+	if k.packer != nil {
+		k.packer.Reset(out)
+		return k.packer, nil
+	}
+	k.packer, err = gzip.NewWriterLevel(out, packLevel)
+	return k.packer, err
 }
 
 // copyPacked copies a packed file and makes sure on the way that it is whole: behind a
