@@ -87,7 +87,6 @@ func TestSinkTalksNonsense(t *testing.T) {
 	if diff := cmp.Diff(want, r.buried(t)); diff != "" {
 		t.Errorf("the dead letters are not what was refused (-want +got):\n%s", diff)
 	}
-	mood.share = 0
 	r.troubled.behave(obliging)
 	r.retryDeadLetters(t)
 	r.finish(t, duplicates(mood.broken.Load()), strconv.Itoa(len(want))+" dead letters, all delivered by a retry",

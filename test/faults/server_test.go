@@ -149,14 +149,20 @@ func (s *server) wantAlive(t testing.TB) {
 	}
 }
 
-// tail returns the end of the log.
+// tail returns the end of the log, without the lines of requests.
 func (s *server) tail() string {
 	const enough = 8 << 10
 	text, err := os.ReadFile(s.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-enough):])
+	var kept strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, " msg=request ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()[max(0, kept.Len()-enough):]
 }
 
 // resident is the server's resident memory in MiB, as the kernel counts it; 0 = not known.
