@@ -39,7 +39,7 @@ const (
 // sample adds up full flights.
 type sample struct {
 	deliveries int
-	took       time.Duration
+	took, busy time.Duration
 }
 
 // landing is what a flight has taught.
@@ -81,8 +81,9 @@ func (w *width) learn(l landing, most int) {
 	case l.more && l.batches >= w.now():
 		w.sample.deliveries += l.deliveries
 		w.sample.took += l.took
+		w.sample.busy += l.busy
 		if w.sample.took >= sampleTime {
-			w.weigh(float64(w.sample.deliveries)/w.sample.took.Seconds(), most)
+			w.weigh(w.sample, most)
 			w.sample = sample{}
 		}
 	}
@@ -103,8 +104,9 @@ func (w *width) note(took time.Duration) {
 	}
 }
 
-// weigh takes the rate of full flights, and doubles or takes a doubling back.
-func (w *width) weigh(rate float64, most int) {
+// weigh takes full flights, and doubles or takes a doubling back.
+func (w *width) weigh(s sample, most int) {
+	rate := float64(s.deliveries) / s.took.Seconds()
 	if w.before > 0 {
 		w.rate = max(w.rate, rate)
 		w.trials++
@@ -128,7 +130,13 @@ func (w *width) weigh(rate float64, most int) {
 		w.pause--
 		return
 	}
-	if w.now() < most && w.mean >= worthwhile && w.mean <= 2*w.best+widthSlack {
+	if w.mean < worthwhile {
+		w.set(w.now() / 2)
+		return
+	}
+	// What is in the air must be what takes the time, and not our own work before.
+	waits := 3*s.busy >= s.took*time.Duration(w.now())
+	if waits && w.now() < most && w.mean <= 2*w.best+widthSlack {
 		before, goal := w.now(), w.rate*pays
 		w.set(min(2*before, most))
 		w.before, w.goal = before, goal

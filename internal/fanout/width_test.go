@@ -91,6 +91,8 @@ func TestWidthRules(t *testing.T) {
 		"a doubling that may pay waits":  {width{size: 2, mean: trip, best: trip, before: 1, goal: 155}, full(2, trip), 2},
 		"one that does not is undone":    {width{size: 2, mean: trip, best: trip, before: 1, goal: 155, trials: trialSamples - 1}, full(2, trip), 1},
 		"and not repeated soon":          {width{size: 1, mean: trip, best: trip, pause: 3}, full(1, trip), 1},
+		"not when our own work is long":  {width{size: 4, mean: trip, best: trip}, landing{batches: 32, deliveries: 32, took: 100 * trip, busy: 32 * trip, more: true}, 4},
+		"a quick one needs no company":   {width{size: 4, mean: 5_000, best: 5_000}, landing{batches: 4_000, deliveries: 4_000, took: trip, busy: 4_000 * 5_000, more: true}, 2},
 		"a flight of nothing is nothing": {width{size: 4, pause: 1}, landing{more: true}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
