@@ -78,7 +78,7 @@ func (l *lane) learn(v *volley, d *verdict, took time.Duration) {
 	defer l.mu.Unlock()
 	l.width.learn(landing{
 		batches: len(v.trips), deliveries: d.count(arrived), took: took, busy: v.busy,
-		failed: d.err != nil, more: v.flight.more,
+		failed: 2*d.count(failed, lone) > d.count(arrived), more: v.flight.more,
 	}, l.courier.set.Concurrency)
 }
 

@@ -52,6 +52,7 @@ type health struct {
 	disabled bool      // the rest is due to that
 	seen     sighting  // when the last attempt was prepared
 	window   int       // largest flight after a failure; 0 = the sink's limits alone
+	trouble  float64   // the share of what was tried of late that failed, 0 to 1; 1 before anything was
 	failures int       // attempts in a row
 	culprit  string    // event ID that the first failed attempt of the row began with
 	dead     bool      // attempts failed whatever they began with
@@ -75,7 +76,7 @@ type sighting struct {
 }
 
 func newLane(c *Courier, s Subscriber) *lane {
-	return &lane{courier: c, sub: s}
+	return &lane{courier: c, sub: s, health: health{trouble: 1}} // nothing is known of it yet
 }
 
 // offer takes an item in. It fails once the lane is retired.

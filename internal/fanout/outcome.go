@@ -11,6 +11,7 @@ type failure struct {
 	tour     int           // how many have failed alone
 	batch    int           // deliveries in the flight
 	progress int           // of which so many arrived
+	lost     int           // and so many failed
 	took     time.Duration // by the flight
 	delay    time.Duration // that the far end asked for
 }
@@ -51,6 +52,7 @@ func failureOf(d *verdict) (f failure, bad bool) {
 		if !d.is(i, failed, lone, given) {
 			continue
 		}
+		f.lost++
 		if !bad {
 			bad, f.first = true, d.items[i].event.ID
 		}
@@ -98,11 +100,8 @@ func (l *lane) placeParked(d *verdict, gone []item) {
 func (l *lane) succeed(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.window > 0 {
-		if l.window *= 2; l.window > maxWindow {
-			l.window = 0
-		}
-	}
+	l.widen()
+	l.worry(0)
 	if l.logged {
 		l.courier.Logger.Info("destination takes deliveries again", "destination", l.sub, "driver", l.driver,
 			"failed_attempts", l.failures, "failing_since", l.failingSince, "parked", l.parked, "batch", n)
@@ -112,6 +111,30 @@ func (l *lane) succeed(n int) {
 
 // maxWindow is the batch size above which a destination counts as healed.
 const maxWindow = 10_000
+
+// half of the deliveries of a flight: where a destination that fails some becomes one that
+// takes some.
+const half = 0.5
+
+// share is the part of what was tried that failed; 1 = nothing was tried.
+func (f *failure) share() float64 {
+	if f.lost == 0 {
+		return 1
+	}
+	return float64(f.lost) / float64(f.lost+f.progress)
+}
+
+// worry notes the share of a flight that failed. mu is held.
+func (l *lane) worry(share float64) { l.trouble += (share - l.trouble) / 4 }
+
+// widen lets the next flight carry more. mu is held.
+func (l *lane) widen() {
+	if l.window > 0 {
+		if l.window *= 2; l.window > maxWindow {
+			l.window = 0
+		}
+	}
+}
 
 // healed forgets the row of failures. mu is held.
 func (l *lane) healed() {
@@ -131,7 +154,12 @@ func (l *lane) fail(f failure) {
 	if l.failingSince.IsZero() {
 		l.failingSince = now
 	}
-	l.window, l.disabled = max(1, f.progress), f.disabled
+	l.worry(f.share())
+	if l.disabled = f.disabled; f.share() < half {
+		l.widen() // it works, but for some
+	} else {
+		l.window = max(1, f.progress)
+	}
 	l.tour += f.tour
 	if f.first == "" || l.culprit != "" && l.culprit != f.first {
 		l.dead = true
@@ -174,7 +202,8 @@ func (l *lane) pause(f failure) (time.Duration, bool) {
 	case f.alone > 0 && l.onlyFailed():
 		return backoff(f.alone, least, most), true
 	}
-	return backoff(1, least, most), false
+	// The fewer fail, the less there is to wait for.
+	return time.Duration(float64(backoff(1, least, most)) * l.trouble * l.trouble), false
 }
 
 // onlyFailed reports whether everything that waits has failed by itself before. mu is

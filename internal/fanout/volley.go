@@ -14,8 +14,8 @@ import (
 )
 
 // volley sends a flight in batches, up to flight.width of them at once. Deliveries of one
-// message go one after the other, in order. Once a batch has failed as a whole, no further
-// one is begun.
+// message go one after the other, in order. Once more batches have failed as a whole than have
+// not, no further one is begun.
 type volley struct {
 	lane   *lane
 	sink   sink.Sink
@@ -29,6 +29,8 @@ type volley struct {
 	spare    int     // helpers that may still be started
 	trips    []trip
 	busy     time.Duration // by all trips, added up
+	landed   int           // batches that have ended
+	lost     int           // of these, batches that failed as a whole
 	over     bool
 	helpers  sync.WaitGroup
 }
@@ -133,9 +135,13 @@ func (v *volley) end(number int, err error, took time.Duration) {
 	if t.chain >= 0 {
 		v.messages.release(t.chain)
 	}
-	if stops(err, t.count()) {
-		v.over = true
+	v.landed++
+	if !stops(err, t.count()) {
+		return
 	}
+	// A few that fail among many that arrive say nothing of the others.
+	v.lost++
+	v.over = v.over || 2*v.lost > v.landed || sink.Delay(err) > 0
 }
 
 // stops reports whether an attempt of n deliveries with that error failed as a whole, and

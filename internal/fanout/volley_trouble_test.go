@@ -244,3 +244,43 @@ func TestAStopBeginsNoMoreBatches(t *testing.T) {
 		wantClear(t, r)
 	})
 }
+
+// A far end that now and then answers 500 is not down: what it fails waits, the others go on.
+func TestAFewFailuresAmongManyArrivalsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	for _, every := range []int{100, 10, 3} {
+		t.Run(fmt.Sprintf("one in %d", every), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, []string{"a"}, func(t *testing.T, r *rig) {
+				r.far.limits.Count = 1
+				n := 0
+				failed := map[string]bool{}
+				r.far.script("a", func(_ context.Context, batch []sink.Delivery) error {
+					n++
+					if id := batch[0].Event.ID; n%every == 0 && !failed[id] {
+						failed[id] = true
+						return errDown
+					}
+					return nil
+				})
+				r.start(t)
+				began := time.Now()
+				ids := r.publish("s", 3_000)
+				for len(r.far.arrived("a")) < len(ids) && time.Since(began) < time.Hour {
+					after(100 * time.Millisecond)
+				}
+				// One pause per failure would take at least half a second for each.
+				if took, one := time.Since(began), time.Duration(3_000/every)*500*time.Millisecond; took > one/5 {
+					t.Errorf("all had arrived after %v; a pause after every failure takes %v", took, one)
+				}
+				got := r.far.arrived("a")
+				slices.Sort(got)
+				slices.Sort(ids)
+				if diff := cmp.Diff(ids, got); diff != "" {
+					t.Errorf("arrived (-want +got):\n%s", diff)
+				}
+				wantClear(t, r)
+			})
+		})
+	}
+}
