@@ -2,6 +2,7 @@ package natsstore
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -29,7 +30,10 @@ func (s *Store) guard(ctx context.Context) {
 			doubt = true
 		case <-tick.C:
 		}
-		s.look()
+		if !s.look() {
+			s.fail(errStuck)
+			return
+		}
 		s.mu.Lock()
 		sess := s.sess // also one that has ended
 		s.mu.Unlock()
@@ -39,9 +43,13 @@ func (s *Store) guard(ctx context.Context) {
 		cause := sess.over()
 		if cause == nil && (doubt || time.Since(checkup) >= checkupInterval) {
 			checkup = time.Now()
-			cause = sess.unhealthy()
+			cause = sess.unhealthy(s.tune.stuck)
 		}
-		if cause != nil {
+		switch {
+		case errors.Is(cause, errStuck):
+			s.fail(errStuck)
+			return
+		case cause != nil:
 			s.heal(ctx, sess, cause)
 		}
 	}
@@ -53,7 +61,10 @@ func (s *Store) heal(ctx context.Context, sess *session, cause error) {
 	began := time.Now()
 	sess.end(cause)
 	s.publishSession(nil)
-	sess.close()
+	if !sess.close(s.tune.stuck) {
+		s.fail(errStuck)
+		return
+	}
 	pause := s.tune.guard
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -63,7 +74,7 @@ func (s *Store) heal(ctx context.Context, sess *session, cause error) {
 			return
 		case <-timer.C:
 		}
-		s.look()
+		s.look() // there is no server that could be stuck
 		if !s.roomToOpen() {
 			timer.Reset(s.tune.guard)
 			continue
@@ -79,6 +90,21 @@ func (s *Store) heal(ctx context.Context, sess *session, cause error) {
 	}
 }
 
+// errStuck says that the embedded server neither works nor stops. Seen with nats-server
+// 2.15.2: purging a stream whose disk is full waits for a lock that it holds itself. Two
+// servers cannot share a directory, so only a new process can go on; everything that was
+// acknowledged is on disk.
+var errStuck = errors.New("the storage engine is stuck: the process has to be started again")
+
+// fail ends the store, and with it Run.
+func (s *Store) fail(why error) {
+	s.log.Error("storage cannot be mended", "err", why)
+	s.mu.Lock()
+	s.failed = why
+	s.mu.Unlock()
+	s.stop()
+}
+
 // roomToOpen reports whether a new server would find room for its own files and for the
 // events of calls in progress.
 func (s *Store) roomToOpen() bool {
@@ -92,7 +118,7 @@ func (s *Store) reopen(ctx context.Context) error {
 		return err
 	}
 	if err := s.sets.watch(ctx, next); err != nil {
-		next.close()
+		next.close(s.tune.stuck)
 		return err
 	}
 	s.publishSession(next)

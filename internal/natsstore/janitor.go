@@ -18,6 +18,9 @@ func (s *Store) sweep(ctx context.Context, now time.Time) {
 	if err != nil {
 		return // the guard sees to it
 	}
+	if !s.roomToOpen() {
+		return // a purge that meets a full disk can leave the server stuck; see errStuck
+	}
 	ctx, cancel := sess.within(ctx)
 	defer cancel()
 	if err := s.sweepSession(ctx, sess, now); err != nil && ctx.Err() == nil {

@@ -40,11 +40,11 @@ func (s *Store) openSession(ctx context.Context) (*session, error) {
 	}
 	sess.ctx, sess.end = context.WithCancelCause(context.Background())
 	if err := sess.start(ctx, s.opts); err != nil {
-		sess.close()
+		sess.close(s.tune.stuck)
 		return nil, err
 	}
 	if err := s.provide(ctx, sess); err != nil {
-		sess.close()
+		sess.close(s.tune.stuck)
 		return nil, err
 	}
 	sess.nc.SetClosedHandler(func(*nats.Conn) {
@@ -106,13 +106,18 @@ func (sess *session) over() error {
 	return nil
 }
 
-// unhealthy returns why the session can serve no longer, or nil.
-func (sess *session) unhealthy() error {
+// unhealthy returns why the session can serve no longer, or nil; errStuck if it does not
+// answer.
+func (sess *session) unhealthy(patience time.Duration) error {
 	if err := sess.over(); err != nil {
 		return err
 	}
 	// It reports the write errors that a stream keeps once it has met one.
-	if h := sess.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
+	h, ok := inTime(patience, func() *server.HealthStatus { return sess.srv.Healthz(&server.HealthzOptions{}) })
+	switch {
+	case !ok:
+		return errStuck
+	case h.Error != "":
 		return errors.New(h.Error)
 	}
 	return nil
@@ -126,17 +131,38 @@ func (sess *session) explain(err error) error {
 	return err
 }
 
-// close stops the server and waits until all its files are closed. What was acknowledged
-// stays. It may be called on a session that has started only in part.
-func (sess *session) close() {
+// close stops the server and waits until all its files are closed, or until it is taken to
+// be stuck, which it reports. What was acknowledged stays. It may be called on a session that
+// has started only in part.
+func (sess *session) close(patience time.Duration) (closed bool) {
 	sess.end(errSessionClosed)
 	if sess.nc != nil {
 		sess.nc.SetClosedHandler(nil)
 		sess.nc.Close()
 	}
-	if sess.srv != nil {
+	if sess.srv == nil {
+		return true
+	}
+	_, closed = inTime(patience, func() struct{} {
 		sess.srv.Shutdown()
 		sess.srv.WaitForShutdown()
+		return struct{}{}
+	})
+	return closed
+}
+
+// inTime calls f and reports whether it returns in time. If not, it is left running: some
+// calls of the embedded server take locks that a broken stream may never give back.
+func inTime[T any](patience time.Duration, f func() T) (result T, ok bool) {
+	done := make(chan T, 1)
+	go func() { done <- f() }()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case result = <-done:
+		return result, true
+	case <-timer.C:
+		return result, false
 	}
 }
 

@@ -130,15 +130,20 @@ func (s *Store) Status() Status {
 	return st
 }
 
-// look measures the room anew.
-func (s *Store) look() {
+// look measures the room anew. It reports false if the server does not answer.
+func (s *Store) look() (ok bool) {
 	free, err := s.space.free()
 	if err != nil {
 		s.log.Error("cannot tell the free disk space", "err", err)
-		return
+		return true
 	}
 	if sess, err := s.session(); err == nil {
-		s.space.used.Store(int64(sess.srv.GlobalAccount().JetStreamUsage().Store))
+		used, ok := inTime(s.tune.stuck, func() int64 { return s.tune.usage(sess) })
+		if !ok {
+			return false
+		}
+		s.space.used.Store(used)
 	}
 	s.space.measure(free, 0)
+	return true
 }

@@ -65,10 +65,15 @@ type tuning struct {
 	ackWait time.Duration // after which the server hands out again what nobody claims
 	guard   time.Duration // between two looks at the disk
 	janitor time.Duration // between two sweeps
+	stuck   time.Duration // after which a server that does not answer is given up
+	usage   func(*session) int64
 }
 
 func defaultTuning() tuning {
-	return tuning{ackWait: 30 * time.Second, guard: 250 * time.Millisecond, janitor: time.Second}
+	return tuning{
+		ackWait: 30 * time.Second, guard: 250 * time.Millisecond, janitor: time.Second, stuck: 30 * time.Second,
+		usage: func(sess *session) int64 { return int64(sess.srv.GlobalAccount().JetStreamUsage().Store) },
+	}
 }
 
 var (
@@ -103,6 +108,7 @@ type Store struct {
 	sess    *session      // nil while there is none
 	changed chan struct{} // closed and replaced whenever sess changes
 	closed  bool
+	failed  error // why the store ended by itself; nil = it has not
 
 	sizes sizes
 }
@@ -159,7 +165,8 @@ func (s *Store) Parking() *Parking { return s.parking }
 func (s *Store) DeadLetters() *DeadLetters { return s.letters }
 
 // Run keeps the store in order until ctx ends, and closes it then: it watches the disk,
-// heals the server, purges what need not be kept, and claims what is in hand.
+// heals the server, purges what need not be kept, and claims what is in hand. It ends by
+// itself, with an error, if the server is stuck: then the process has to be started again.
 func (s *Store) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -173,7 +180,10 @@ func (s *Store) Run(ctx context.Context) error {
 		})
 	})
 	<-ctx.Done()
-	return s.Close()
+	err := s.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.failed, err)
 }
 
 // every calls f in intervals until ctx ends.
@@ -201,7 +211,9 @@ func (s *Store) spawn(f func()) {
 
 // Close stops the engine. What was not acknowledged to a caller fails with
 // fault.Unavailable; messages and events in hand are given back. It may be called twice.
-func (s *Store) Close() error {
+//
+// It fails if the embedded server cannot be stopped; then only the end of the process ends it.
+func (s *Store) Close() (err error) {
 	s.once.Do(func() {
 		s.mu.Lock()
 		s.closed = true
@@ -211,11 +223,13 @@ func (s *Store) Close() error {
 		if sess := s.publishSession(nil); sess != nil {
 			s.messages.inbox.giveBack(sess)
 			s.events.inbox.giveBack(sess)
-			sess.close()
+			if !sess.close(s.tune.stuck) {
+				err = errStuck
+			}
 		}
 		s.unregister(s.opts.Registerer)
 	})
-	return nil
+	return err
 }
 
 // publishSession makes sess the current one and returns the former.
