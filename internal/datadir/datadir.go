@@ -58,7 +58,7 @@ func Open(path string) (*Dir, error) {
 		return nil, err
 	}
 	if err := checkVersion(abs); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, release(lock))
 	}
 	return &Dir{path: abs, lock: lock}, nil
 }
@@ -76,7 +76,7 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	// The file stays: removing it would let two processes lock two files of one name.
-	err := d.lock.Close()
+	err := release(d.lock)
 	d.lock = nil
 	return err
 }
@@ -88,7 +88,7 @@ func takeLock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
-	if err := flock(f); err != nil {
+	if err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer func() { _ = f.Close() }() // nothing was written
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
@@ -96,14 +96,20 @@ func takeLock(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: %s%s", ErrLocked, dir, holder(f))
 	}
 	if err := writeHolder(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("write lock file: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("write lock file: %w", err), release(f))
 	}
 	return f, nil
 }
 
-func flock(f *os.File) error {
+// release unlocks and closes the LOCK file. Closing alone would not do: a child process that
+// is just being started has the file open, too, until it runs its own program.
+func release(f *os.File) error {
+	return errors.Join(flock(f, syscall.LOCK_UN), f.Close())
+}
+
+func flock(f *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}
