@@ -31,6 +31,24 @@ type Sound struct {
 	PCM  []byte // samples, 16 bits each, signed, the low byte first
 }
 
+// New returns the sound of the samples.
+func New(rate int, samples []int16) Sound {
+	pcm := make([]byte, 0, len(samples)*bytesPerSample)
+	for _, v := range samples {
+		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(v))
+	}
+	return Sound{Rate: rate, PCM: pcm}
+}
+
+// Int16 returns a copy of the samples as numbers.
+func (s Sound) Int16() []int16 {
+	samples := make([]int16, s.Samples())
+	for i := range samples {
+		samples[i] = int16(binary.LittleEndian.Uint16(s.PCM[i*bytesPerSample:]))
+	}
+	return samples
+}
+
 // Samples is the number of samples.
 func (s Sound) Samples() int { return len(s.PCM) / bytesPerSample }
 

@@ -196,3 +196,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestInt16(t *testing.T) {
+	t.Parallel()
+	samples := []int16{0, 1, -1, 32767, -32768}
+	s := wav.New(8000, samples)
+	if s.Rate != 8000 || s.Samples() != len(samples) {
+		t.Errorf("New = a rate of %d and %d samples, want 8000 and %d", s.Rate, s.Samples(), len(samples))
+	}
+	if diff := cmp.Diff(samples, s.Int16()); diff != "" {
+		t.Errorf("Int16 after New (-want +got):\n%s", diff)
+	}
+}
