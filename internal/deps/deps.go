@@ -37,9 +37,16 @@ var rooms = map[string][]string{
 	"voice":     {"account", "configset", "event", "fault", "quota", "ssml", "tenant"},
 
 	// Speech and calls.
-	"tts":       {"fault", "ssml", "tts/*", "voice"},
-	"tts/*":     {"fault", "ssml", "tts/*", "voice"},
+	"audio":     {},
+	"tts":       {"audio", "fault", "ssml", "tts/wav", "voice"},
+	"tts/*":     {"audio", "fault", "ssml", "tts", "tts/wav", "voice"},
+	"tts/wav":   {},
 	"simulator": {"event", "fault", "tenant", "tts/wav", "voice"},
+	"sdp":       {},
+	"rtpaudio":  {},
+	"siptrunk":  {},
+	"sipcall":   {"audio", "event", "rtpaudio", "sdp", "siptrunk", "tts/wav", "voice"},
+	"phone":     {"audio", "rtpaudio", "sdp", "simulator", "tts/wav"},
 
 	// Carrying events.
 	"sink":          {"arn", "configset", "event", "fault", "tenant"},
@@ -61,7 +68,7 @@ var rooms = map[string][]string{
 	"config":      {"account", "arn", "quota", "tenant"},
 	"admin":       {"configset", "event", "fanout", "fault", "tenant", "voice"},
 	"app":         {everything},
-	"cli":         {"admin", "app", "config", "event", "quota", "simulator"},
+	"cli":         {"admin", "app", "config", "event", "phone", "quota", "simulator"},
 	"cmd/tidings": {"cli"},
 	"deps":        {},
 }
@@ -71,12 +78,15 @@ var rooms = map[string][]string{
 // in one room. Metrics are fields of those that count, so their client may be anywhere.
 var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
-	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink"}, // cli signs as a client does
-	"github.com/aws/smithy-go":            {"sink/awssink"},
+	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // cli signs as a client does
+	"github.com/aws/smithy-go":            {"sink/awssink", "tts/polly"},
+	"github.com/emiago/sipgo":             {"phone", "sipcall", "siptrunk"},
 	"github.com/fxamacker/cbor":           {"natsstore"},
 	"github.com/goccy/go-yaml":            {"config"},
+	"github.com/icholy/digest":            {"phone", "sipcall"},
 	"github.com/nats-io":                  {"natsstore"},
 	"github.com/nyaruka/phonenumbers":     {"voice"},
+	"github.com/pion":                     {"rtpaudio"},
 	"github.com/prometheus/client_golang": {everything},
 	"github.com/standard-webhooks":        {"sink/webhook"},
 	"golang.org/x":                        {everything},
