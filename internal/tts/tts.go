@@ -25,18 +25,6 @@ import (
 // voice channel allows, and a document of 6,000 characters can ask for an hour of pauses.
 const MaxSpeech = 330 * time.Second
 
-// Engine speaks one text at a time. It is safe for concurrent use.
-type Engine interface {
-	// Name and Version together say how the engine sounds: speech is kept under them.
-	Name() string
-	Version() string
-	// Check fails, with a fault for the client, if Speak could not speak the text. It
-	// does not take noticeable time.
-	Check(text, language string) error
-	// Speak speaks a text, never markup, with a voice and in a language of voice.Voices.
-	Speak(ctx context.Context, text, voiceID, language string) (wav.Sound, error)
-}
-
 // Options are what a Synthesizer is made from. The zero value estimates.
 type Options struct {
 	Engine      Engine                // nil = none is installed: durations are estimated
@@ -226,7 +214,7 @@ func (s *Synthesizer) speakText(ctx context.Context, text string, c voice.Conten
 	case <-ctx.Done():
 		return wav.Sound{}, ctx.Err()
 	}
-	return s.engine.Speak(ctx, text, c.Voice, c.Language)
+	return s.engine.Speak(ctx, Phrase{Text: text, Voice: c.Voice, Language: c.Language})
 }
 
 // piecesOf is what is spoken. Only SSML is taken apart; all other content is spoken as it

@@ -44,16 +44,16 @@ func (e *fakeEngine) Name() string               { return "fake" }
 func (e *fakeEngine) Version() string            { return e.version }
 func (e *fakeEngine) Check(string, string) error { return e.check }
 
-func (e *fakeEngine) Speak(ctx context.Context, text, _, _ string) (wav.Sound, error) {
+func (e *fakeEngine) Speak(ctx context.Context, p tts.Phrase) (wav.Sound, error) {
 	e.mu.Lock()
-	e.texts = append(e.texts, text)
+	e.texts = append(e.texts, p.Text)
 	e.mu.Unlock()
 	if e.before != nil {
 		if err := e.before(ctx); err != nil {
 			return wav.Sound{}, err
 		}
 	}
-	n := wav.Samples(time.Duration(len(text))*perLetter, fakeRate)
+	n := wav.Samples(time.Duration(len(p.Text))*perLetter, fakeRate)
 	return wav.Sound{Rate: fakeRate, PCM: bytes.Repeat([]byte{fakeSample, fakeSample}, n)}, nil
 }
 

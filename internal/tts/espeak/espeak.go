@@ -20,6 +20,7 @@ import (
 	"unicode"
 
 	"tidings/internal/fault"
+	"tidings/internal/tts"
 	"tidings/internal/tts/wav"
 	"tidings/internal/voice"
 )
@@ -104,17 +105,17 @@ func (e *Engine) Check(text, language string) error {
 	return nil
 }
 
-// Speak speaks the text with a voice of voice.Voices in a language it speaks. Whatever
+// Speak speaks the phrase with a voice of voice.Voices in a language it speaks. Whatever
 // the text holds, it is spoken as text.
-func (e *Engine) Speak(ctx context.Context, text, voiceID, language string) (wav.Sound, error) {
-	if err := e.Check(text, language); err != nil {
+func (e *Engine) Speak(ctx context.Context, p tts.Phrase) (wav.Sound, error) {
+	if err := e.Check(p.Text, p.Language); err != nil {
 		return wav.Sound{}, err
 	}
-	args, err := arguments(voiceID, language)
+	args, err := arguments(p.Voice, p.Language)
 	if err != nil {
 		return wav.Sound{}, err
 	}
-	text = clean(text)
+	text := clean(p.Text)
 	if strings.TrimSpace(text) == "" {
 		return wav.Sound{Rate: rate}, nil
 	}
@@ -124,11 +125,11 @@ func (e *Engine) Speak(ctx context.Context, text, voiceID, language string) (wav
 		out, err = e.run(ctx, plain(text), args...)
 	}
 	if err != nil {
-		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", voiceID, language, err)
+		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", p.Voice, p.Language, err)
 	}
 	sound, err := wav.Read(bytes.NewReader(out))
 	if err != nil {
-		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", voiceID, language, err)
+		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", p.Voice, p.Language, err)
 	}
 	return sound, nil
 }
@@ -138,6 +139,8 @@ func crashed(err error) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	return ok && exit.ExitCode() == -1
 }
+
+var _ tts.Engine = (*Engine)(nil)
 
 // arguments are what the program is started with: nothing of the request is among them,
 // only what the tables have for it.

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tidings/internal/fault"
+	"tidings/internal/tts"
 	"tidings/internal/tts/espeak"
 	"tidings/internal/voice"
 )
@@ -70,7 +71,7 @@ func TestSpeakEveryVoiceInEveryLanguage(t *testing.T) {
 			if !ok {
 				text = "Hello 2 you"
 			}
-			sound, err := e.Speak(t.Context(), text, v.ID, language)
+			sound, err := e.Speak(t.Context(), tts.Phrase{Text: text, Voice: v.ID, Language: language})
 			if err != nil {
 				t.Errorf("Speak with %s in %s: %v", v.ID, language, err)
 				continue
@@ -123,7 +124,7 @@ func TestSpeakWithstandsHostileTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sound, err := e.Speak(t.Context(), tc.text, v, language)
+			sound, err := e.Speak(t.Context(), tts.Phrase{Text: tc.text, Voice: v, Language: language})
 			if err != nil {
 				t.Fatalf("Speak: %v", err)
 			}
@@ -144,11 +145,11 @@ func TestSpeakReadsCommandsAsText(t *testing.T) {
 		{"hello\r\n\u2028there", "hello   there"},
 		{"[[hello]]", "[ [hello]]"},
 	} {
-		a, err := e.Speak(t.Context(), tc.hostile, "Joanna", "en-US")
+		a, err := e.Speak(t.Context(), tts.Phrase{Text: tc.hostile, Voice: "Joanna", Language: "en-US"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := e.Speak(t.Context(), tc.harmless, "Joanna", "en-US")
+		b, err := e.Speak(t.Context(), tts.Phrase{Text: tc.harmless, Voice: "Joanna", Language: "en-US"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestSpeakReadsCommandsAsText(t *testing.T) {
 func TestSpeakRefusesKanji(t *testing.T) {
 	t.Parallel()
 	e := find(t)
-	_, err := e.Speak(t.Context(), "こんにちは世界", "Mizuki", "ja-JP")
+	_, err := e.Speak(t.Context(), tts.Phrase{Text: "こんにちは世界", Voice: "Mizuki", Language: "ja-JP"})
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "espeak-ng") || !strings.Contains(err.Error(), "'世'") {
 		t.Errorf("Speak of kanji = %v, want fault.Invalid that names the engine and the character", err)
 	}
@@ -185,7 +186,7 @@ func TestSpeakRefusesVoicesThatAreNotInTheTable(t *testing.T) {
 		{"-w/tmp/x", "en-US"},
 		{"Joanna", "-w/tmp/x"},
 	} {
-		if sound, err := e.Speak(t.Context(), "Hello", tc.voice, tc.language); err == nil {
+		if sound, err := e.Speak(t.Context(), tts.Phrase{Text: "Hello", Voice: tc.voice, Language: tc.language}); err == nil {
 			t.Errorf("Speak with %q in %q = %v, want an error", tc.voice, tc.language, sound.Duration())
 		}
 	}
@@ -196,7 +197,7 @@ func TestSpeakStopsWithItsContext(t *testing.T) {
 	e := find(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := e.Speak(ctx, "Hello", "Joanna", "en-US"); !errors.Is(err, context.Canceled) {
+	if _, err := e.Speak(ctx, tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Speak with a cancelled context = %v, want context.Canceled", err)
 	}
 }
@@ -204,7 +205,7 @@ func TestSpeakStopsWithItsContext(t *testing.T) {
 func BenchmarkSpeakTenWords(b *testing.B) {
 	e := find(b)
 	for b.Loop() {
-		if _, err := e.Speak(b.Context(), "Your appointment is tomorrow at nine thirty in the morning.", "Joanna", "en-US"); err != nil {
+		if _, err := e.Speak(b.Context(), tts.Phrase{Text: "Your appointment is tomorrow at nine thirty in the morning.", Voice: "Joanna", Language: "en-US"}); err != nil {
 			b.Fatal(err)
 		}
 	}

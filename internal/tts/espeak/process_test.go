@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings/internal/tts"
 	"tidings/internal/tts/wav"
 )
 
@@ -32,7 +33,7 @@ func TestRunEndsAProgramThatHangs(t *testing.T) {
 	// The program's own child holds standard output open: killing only the program would
 	// leave run waiting for it.
 	e := program(t, "hang.sh", 300*time.Millisecond)
-	_, err := e.Speak(t.Context(), "Hello", "Joanna", "en-US")
+	_, err := e.Speak(t.Context(), tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stopped after 300ms") {
 		t.Errorf("Speak = %v, want context.DeadlineExceeded after 300ms", err)
 	}
@@ -45,7 +46,7 @@ func TestRunEndsWithItsCaller(t *testing.T) {
 	defer cancel()
 	cancelled, stop := context.WithCancel(context.Background())
 	context.AfterFunc(ctx, stop)
-	if _, err := e.Speak(cancelled, "Hello", "Joanna", "en-US"); !errors.Is(err, context.Canceled) {
+	if _, err := e.Speak(cancelled, tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Speak = %v, want context.Canceled", err)
 	}
 }
@@ -53,7 +54,7 @@ func TestRunEndsWithItsCaller(t *testing.T) {
 func TestRunCutsEndlessSpeech(t *testing.T) {
 	t.Parallel()
 	e := program(t, "endless.sh", time.Minute)
-	sound, err := e.Speak(t.Context(), "Hello", "Joanna", "en-US")
+	sound, err := e.Speak(t.Context(), tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"})
 	if err != nil || sound.Duration() != MaxSpeech {
 		t.Errorf("Speak = %v of sound, %v, want %v", sound.Duration(), err, MaxSpeech)
 	}
@@ -62,7 +63,7 @@ func TestRunCutsEndlessSpeech(t *testing.T) {
 func TestRunGivesNothingOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	e := program(t, "environment.sh", time.Minute)
-	_, err := e.Speak(t.Context(), "Hello", "Joanna", "en-US")
+	_, err := e.Speak(t.Context(), tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"})
 	if err == nil || !strings.Contains(err.Error(), "LC_ALL=C.UTF-8") {
 		t.Fatalf("Speak = %v, want the environment as the complaint", err)
 	}
@@ -76,7 +77,7 @@ func TestRunGivesNothingOfTheEnvironment(t *testing.T) {
 func TestRunReportsACrash(t *testing.T) {
 	t.Parallel()
 	e := program(t, "crash.sh", time.Minute)
-	_, err := e.Speak(t.Context(), "Hello", "Joanna", "en-US")
+	_, err := e.Speak(t.Context(), tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"})
 	if err == nil || !strings.Contains(err.Error(), "signal: segmentation fault") || !strings.Contains(err.Error(), "Joanna") {
 		t.Errorf("Speak = %v, want an error with the signal and the voice", err)
 	}
@@ -85,7 +86,7 @@ func TestRunReportsACrash(t *testing.T) {
 func TestSpeakTriesAgainInPlainWordsAfterACrash(t *testing.T) {
 	t.Parallel()
 	e := program(t, "fragile.sh", time.Minute)
-	sound, err := e.Speak(t.Context(), "1 + 1 = 2", "Joanna", "en-US")
+	sound, err := e.Speak(t.Context(), tts.Phrase{Text: "1 + 1 = 2", Voice: "Joanna", Language: "en-US"})
 	if err != nil || sound.Samples() != len("1   1   2")/2 {
 		t.Errorf("Speak = %d samples, %v, want the text without its symbols", sound.Samples(), err)
 	}
@@ -94,7 +95,7 @@ func TestSpeakTriesAgainInPlainWordsAfterACrash(t *testing.T) {
 func TestRunSpeaksOnlyWhatComesOnStandardInput(t *testing.T) {
 	t.Parallel()
 	e := program(t, "input.sh", time.Minute)
-	_, err := e.Speak(t.Context(), "--version [[x]] $(id) `id`", "Joanna", "en-US")
+	_, err := e.Speak(t.Context(), tts.Phrase{Text: "--version [[x]] $(id) `id`", Voice: "Joanna", Language: "en-US"})
 	const want = "[-b 1 -v en-us+f2 --stdin --stdout] [--version [ [x]] $(id) `id`]"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("the program was run with %v, want %s", err, want)
