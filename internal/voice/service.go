@@ -54,6 +54,7 @@ type Service struct {
 	// few customers and does not describe: "" or "refuse" refuses it, "plain" speaks its
 	// text as it is.
 	CallInstructions string
+	Guards           Guards
 	Now              func() time.Time // nil = time.Now
 	Log              *slog.Logger     // nil = none
 	Metrics          *Metrics         // nil = none
@@ -112,6 +113,9 @@ func (s *Service) Recount(m Message) {
 func (s *Service) check(t tenant.Tenant, acc *account.Account, r Request) (Message, error) {
 	m := Message{Tenant: t, Accepted: s.now(), Set: r.Set}
 	if err := checkPhones(&m, acc, r); err != nil {
+		return Message{}, err
+	}
+	if err := s.Guards.admit(m.Destination); err != nil {
 		return Message{}, err
 	}
 	var err error
@@ -182,6 +186,7 @@ func (s *Service) uses(acc *account.Account, m *Message) []quota.Use {
 		use(quota.VoicePerRecipient, key+"/"+m.Destination.Digits()),
 		use(quota.VoicePerMinute, key),
 		use(quota.VoicePerOrigination, key+"/"+m.Origination.Digits()),
+		s.Guards.use(),
 	}
 }
 
