@@ -26,6 +26,7 @@ type Config struct {
 	CORSOrigin   string        `yaml:"cors_origin"`
 	Accounts     []Account     `yaml:"accounts"`
 	Voice        Voice         `yaml:"voice"`
+	SIP          SIP           `yaml:"sip"`
 	Speech       Speech        `yaml:"speech"`
 	PublicURL    string        `yaml:"public_url"`
 	Destinations []Destination `yaml:"destinations"`
@@ -63,11 +64,19 @@ type Key struct {
 
 // Voice is the voice channel.
 type Voice struct {
+	Carrier          string        `yaml:"carrier"`
 	CallInstructions string        `yaml:"call_instructions"`
 	EventWords       string        `yaml:"event_words"`
 	Lines            int           `yaml:"lines"`
 	Drain            time.Duration `yaml:"drain"`
+	Guards           Guards        `yaml:"guards"`
 	Simulator        Simulator     `yaml:"simulator"`
+}
+
+// Guards bound the calls of the whole server.
+type Guards struct {
+	Prefixes    []string `yaml:"prefixes"`
+	CallsPerDay int64    `yaml:"calls_per_day"`
 }
 
 // Simulator is the simulated carrier.
@@ -85,10 +94,31 @@ type SimulatorNumber struct {
 
 // Speech is how texts become sound.
 type Speech struct {
-	Engine      string `yaml:"engine"`
-	Espeak      string `yaml:"espeak"`
-	CacheBytes  Size   `yaml:"cache_bytes"`
-	Concurrency int    `yaml:"concurrency"`
+	Engine      string        `yaml:"engine"`
+	Espeak      string        `yaml:"espeak"`
+	Polly       Polly         `yaml:"polly"`
+	Command     SpeechCommand `yaml:"command"`
+	CacheBytes  Size          `yaml:"cache_bytes"`
+	Concurrency int           `yaml:"concurrency"`
+	Timeout     time.Duration `yaml:"timeout"`
+}
+
+// Polly is Amazon Polly as the speech engine.
+type Polly struct {
+	Region   string `yaml:"region"`
+	Engine   string `yaml:"engine"`   // standard, neural, long-form, generative
+	Profile  string `yaml:"profile"`  // of the AWS configuration files; "" = the default chain
+	Endpoint string `yaml:"endpoint"` // "" = AWS itself
+}
+
+// SpeechCommand is any program as the speech engine.
+type SpeechCommand struct {
+	Run     []string          `yaml:"run"`     // the program and its arguments
+	Voices  map[string]string `yaml:"voices"`  // what {voice} stands for, by Polly's voice ID, language, or *
+	SSML    bool              `yaml:"ssml"`    // the program takes SSML
+	Rate    int               `yaml:"rate"`    // of raw samples, if the program writes no WAV
+	Version string            `yaml:"version"` // part of what speech is kept under
+	Env     []string          `yaml:"env"`     // NAME=VALUE
 }
 
 // Delivery is how hard the courier tries.

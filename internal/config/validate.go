@@ -23,6 +23,8 @@ func (c *Config) Validate(getenv func(string) string) error {
 	}
 	c.checkAccounts(&p, getenv)
 	c.checkVoice(&p)
+	c.checkSIP(&p, getenv)
+	c.checkSpeech(&p)
 	c.checkDestinations(&p, getenv)
 	c.checkDelivery(&p)
 	c.checkStorage(&p)
@@ -152,9 +154,30 @@ func (c *Config) checkVoice(p *Problems) {
 	between(p, "voice.drain", c.Voice.Drain, 0, time.Hour)
 	between(p, "voice.simulator.speed", c.Voice.Simulator.Speed, 0.01, 1e9)
 	between(p, "voice.simulator.keep_recordings", c.Voice.Simulator.KeepRecordings, 0, 10*365*24*time.Hour)
-	oneOf(p, "speech.engine", c.Speech.Engine, "auto", "espeak", "estimate")
-	between(p, "speech.cache_bytes", c.Speech.CacheBytes, 1<<20, 1<<50)
-	between(p, "speech.concurrency", c.Speech.Concurrency, 0, 1024)
+}
+
+func (c *Config) checkSpeech(p *Problems) {
+	s := &c.Speech
+	oneOf(p, "speech.engine", s.Engine, "auto", "espeak", "polly", "command", "estimate")
+	between(p, "speech.cache_bytes", s.CacheBytes, 1<<20, 1<<50)
+	between(p, "speech.concurrency", s.Concurrency, 0, 1024)
+	between(p, "speech.timeout", s.Timeout, time.Second, 10*time.Minute)
+	oneOf(p, "speech.polly.engine", s.Polly.Engine, "standard", "neural", "long-form", "generative")
+	if s.Polly.Endpoint != "" {
+		checkURL(p, "speech.polly.endpoint", s.Polly.Endpoint)
+	}
+	if s.Engine == "polly" && s.Polly.Region == "" {
+		p.add("speech.polly.region", "", "say in which region Polly speaks, such as us-east-1")
+	}
+	if (s.Engine == "command") != (len(s.Command.Run) > 0) {
+		p.add("speech.command.run", strings.Join(s.Command.Run, " "), "belongs to speech.engine: command; give both or neither")
+	}
+	between(p, "speech.command.rate", s.Command.Rate, 0, 192_000)
+	for i, v := range s.Command.Env {
+		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
+			p.add(fmt.Sprintf("speech.command.env[%d]", i), name, "write NAME=VALUE")
+		}
+	}
 }
 
 func (c *Config) checkDelivery(p *Problems) {
