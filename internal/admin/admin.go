@@ -81,6 +81,7 @@ type Server struct {
 
 	Destinations Destinations
 	Replayer     Replayer
+	Carrier      Carrier
 }
 
 // Handler returns the handler of the admin listener.
@@ -96,6 +97,7 @@ func (s *Server) Handler() http.Handler {
 	closed.HandleFunc("GET /v1/destinations", s.destinations)
 	closed.HandleFunc("POST /v1/destinations/test", s.test)
 	closed.HandleFunc("POST /v1/replay", s.replay)
+	closed.HandleFunc("GET /v1/trunks", s.trunks)
 	closed.HandleFunc("GET /v1/deadletters", s.deadLetters)
 	closed.HandleFunc("POST /v1/deadletters/retry", s.retry)
 	closed.HandleFunc("POST /v1/deadletters/delete", s.forget)
@@ -147,6 +149,7 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 /v1/destinations       what is delivered, pending and failing, per event destination
                        POST /v1/destinations/test {"arn":"..."} delivers a made-up event
 /v1/replay             POST {"from":"1h"} delivers kept events again
+/v1/trunks             the ways into the telephone network, and how they are doing
 /v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}, or /delete
 /debug/pprof/          profiles
 `))

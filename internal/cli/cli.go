@@ -35,6 +35,7 @@ type commands struct {
 	Deadletters  deadLetterCmds   `cmd:"" help:"List and retry deliveries that were given up."`
 	Destinations destinationsCmds `cmd:"" help:"See and try what events are delivered to."`
 	Replay       replayCmd        `cmd:"" help:"Deliver events of the log again."`
+	Trunks       trunksCmd        `cmd:"" help:"Show the ways into the telephone network and how they are doing."`
 	Status       statusCmd        `cmd:"" help:"Show the state of each part of a running server."`
 	Simulator    simulatorCmds    `cmd:"" help:"About the simulated phones."`
 	Config       configCmds       `cmd:"" help:"Print and check configurations."`
