@@ -46,6 +46,10 @@ deps: ## Install the speech engine where it is missing (Debian)
 	elif command -v sudo >/dev/null; then sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends espeak-ng; \
 	else echo "ask root to run: apt-get install espeak-ng"; exit 1; fi
 
+.PHONY: peers
+peers: ## Install the SIP programs that the interoperability tests call (Debian, root)
+	apt-get update -q && apt-get install -qy --no-install-recommends sip-tester baresip-core kamailio kamailio-tls-modules
+
 .PHONY: promtool
 promtool: bin/promtool ## Get promtool, which checks the alert rules (Debian)
 
