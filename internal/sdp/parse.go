@@ -93,7 +93,8 @@ func Parse(body []byte) (*Description, error) {
 	if d.audio < 0 {
 		return nil, ErrNoAudio
 	}
-	return d, d.describe(&session, &d.streams[d.audio])
+	d.describe(&session, &d.streams[d.audio])
+	return d, nil
 }
 
 // spoken reports whether the line is audio over RTP, live also whether it is not refused.
@@ -140,7 +141,7 @@ func parseConnection(value string) (netip.Addr, bool) {
 
 // describe fills the description from the session's and the stream's lines; the stream's
 // win.
-func (d *Description) describe(session, s *stream) error {
+func (d *Description) describe(session, s *stream) {
 	d.Address, d.Port = s.address, s.port
 	if !d.Address.IsValid() {
 		d.Address = session.address
@@ -177,7 +178,6 @@ func (d *Description) describe(session, s *stream) error {
 		d.Packet = longest
 	}
 	d.format(s.formats, names)
-	return nil
 }
 
 // direct takes over the attribute if it is a direction.
