@@ -120,10 +120,7 @@ func (p *Pool) Lease(ctx context.Context, number string, tried []*Trunk) (*Lease
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
-	if !w.served {
-		p.waiting.Remove(place)
-		p.serve() // nobody may be left to wake for
-	}
+	p.waiting.Remove(place)
 	p.mu.Unlock()
 	select {
 	case l := <-w.lease:
@@ -137,7 +134,6 @@ func (p *Pool) Lease(ctx context.Context, number string, tried []*Trunk) (*Lease
 type waiter struct {
 	routes []route     // the best first; never empty
 	lease  chan *Lease // holds one
-	served bool
 }
 
 // route is a trunk that serves a number.
@@ -191,7 +187,6 @@ func (p *Pool) serve() {
 		best, later := pick(w.routes, now)
 		if best != nil {
 			p.waiting.Remove(place)
-			w.served = true
 			w.lease <- p.lease(best, now)
 		}
 		next = sooner(next, later)
