@@ -16,6 +16,7 @@ type Trunk struct {
 	Since      *time.Time `json:"since,omitempty"`      // it is so
 	Calls      int        `json:"calls"`                // in progress
 	MaxCalls   int        `json:"maxCalls,omitempty"`   // 0 = no limit
+	Waiting    int        `json:"waiting"`              // calls that wait for a line
 	Registered *time.Time `json:"registered,omitempty"` // until when
 	RoundTrip  float64    `json:"roundTripSeconds,omitempty"`
 	LastError  string     `json:"lastError,omitempty"`
