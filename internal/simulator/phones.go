@@ -21,8 +21,12 @@ type Phone struct {
 	heard  float64       // how much of the message is heard, 0 to 1, where it is answered
 }
 
-// answered reports whether somebody, or a machine, picks up.
-func (p *Phone) answered() bool { return slices.Contains(p.Events, event.VoiceAnswered) }
+// Answers reports whether somebody, or a machine, picks up.
+func (p *Phone) Answers() bool { return slices.Contains(p.Events, event.VoiceAnswered) }
+
+// Ring is how long the phone rings before it is picked up or the call ends otherwise; 0 =
+// it does not ring.
+func (p *Phone) Ring() time.Duration { return p.ring }
 
 // phones are the simulated phones. The index is the last two digits of the number: 00 is
 // +1 NPA 555 0100 in every area code NPA. The numbers 555-0100 to 555-0199 are reserved
@@ -122,10 +126,16 @@ func byBehavior(name string) (*Phone, bool) {
 
 // find returns the phone that has the number (with or without plus).
 func (d *Dialer) find(number string) *Phone {
-	digits := strings.TrimPrefix(number, "+")
-	if p, ok := d.extra[digits]; ok {
+	if p, ok := d.extra[strings.TrimPrefix(number, "+")]; ok {
 		return p
 	}
+	return Lookup(number)
+}
+
+// Lookup returns the phone that has the number, with or without plus: one of Numbers in any
+// area code, and the first of them for every other number.
+func Lookup(number string) *Phone {
+	digits := strings.TrimPrefix(number, "+")
 	// 1, area code, 555, 01, two digits.
 	if len(digits) == 11 && digits[0] == '1' && digits[4:9] == "55501" {
 		if i := int(digits[9]-'0')*10 + int(digits[10]-'0'); i < len(phones) {

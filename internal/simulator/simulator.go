@@ -76,7 +76,7 @@ func (d *Dialer) Dial(ctx context.Context, c voice.Call, progress func(event.Typ
 			return voice.Outcome{Type: event.VoiceFailed, Reason: "hung up by the service while the phone was ringing"}, nil
 		}
 	}
-	if !p.answered() {
+	if !p.Answers() {
 		return voice.Outcome{Type: p.end, Reason: p.reason}, nil
 	}
 	if err := progress(event.VoiceAnswered); err != nil {
