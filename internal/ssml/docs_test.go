@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(data)
-	for name, table := range map[string]string{"tags": tagTable(), "refused": refusedTable()} {
+	for name, table := range map[string]string{"tags": tagTable(), "refused": refusedTable(), "say-as": sayAsTable()} {
 		begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->\n"
 		before, rest, ok := strings.Cut(page, begin)
 		got, after, ok2 := strings.Cut(rest, end)
@@ -47,7 +48,7 @@ func TestDocs(t *testing.T) {
 
 func tagTable() string {
 	var b strings.Builder
-	b.WriteString("| Tag | Attributes | Inside | Effect today |\n|---|---|---|---|\n")
+	b.WriteString("| Tag | Attributes | Inside | Effect |\n|---|---|---|---|\n")
 	for _, row := range tags {
 		var attrs []string
 		for _, a := range row.attributes {
@@ -77,6 +78,52 @@ func refusedTable() string {
 		fmt.Fprintf(&b, "| `<%s>` | %s |\n", name, instead)
 	}
 	return b.String()
+}
+
+func sayAsTable() string {
+	var b strings.Builder
+	b.WriteString("| `interpret-as` | `format` | Text | Spoken |\n|---|---|---|---|\n")
+	for _, e := range sayAsExamples {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.as, e.format, e.text, e.want)
+	}
+	return b.String()
+}
+
+// TestEffectNumbers compares what the table of tags says in words with what Parse does.
+func TestEffectNumbers(t *testing.T) {
+	t.Parallel()
+	prosody, _ := find("prosody")
+	emphasis, _ := find("emphasis")
+	var said []string
+	for word, share := range rateWords {
+		said = append(said, fmt.Sprintf("%s %g %%", word, math.Round(100*share)))
+	}
+	for word, share := range pitchWords {
+		if word != "default" {
+			said = append(said, fmt.Sprintf("%s %g %%", word, math.Round(100*share)))
+		}
+	}
+	for word, gain := range volumeWords {
+		sign := ""
+		if gain > 0 {
+			sign = "+"
+		}
+		if word != "default" {
+			said = append(said, fmt.Sprintf("%s %s%g dB", word, sign, gain))
+		}
+	}
+	for _, want := range said {
+		if !strings.Contains(prosody.effect, want) {
+			t.Errorf("the effect of <prosody> does not say %q: %s", want, prosody.effect)
+		}
+	}
+	for level, e := range emphases {
+		for _, want := range []string{level, fmt.Sprintf("%g %%", math.Round(100*e.rate)), fmt.Sprintf("%g dB", e.gain)} {
+			if !strings.Contains(emphasis.effect, want) {
+				t.Errorf("the effect of <emphasis> does not say %q: %s", want, emphasis.effect)
+			}
+		}
+	}
 }
 
 // TestTable checks the table against itself: a row that could never match would be seen

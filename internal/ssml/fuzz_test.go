@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,12 @@ func FuzzParse(f *testing.F) {
 		`<!DOCTYPE s [<!ENTITY a "b">]><speak>&a;</speak>`,
 		"<speak>\u2028&#13;&#x85;\r\n[[x]]</speak>",
 		"<speak><a:b:c/></speak>",
+		`<speak><emphasis>a</emphasis>, <prosody pitch="+10%" volume="-6.5dB"><prosody rate="50%" volume="silent">b</prosody></prosody>!</speak>`,
+		`<speak>a <lang xml:lang="fr-FR">b <say-as interpret-as="date" format="dmy">1/2/2003</say-as></lang></speak>`,
+		`<speak><phoneme alphabet="x-sampa" ph='pI"kA:n'>pecan</phoneme>. <phoneme alphabet="x-amazon-pinyin" ph="bo2">x</phoneme></speak>`,
+		`<speak><amazon:effect name="whispered" phonation="soft" vocal-tract-length="+15%">a<say-as interpret-as="expletive">b</say-as></amazon:effect></speak>`,
+		`<speak><say-as interpret-as="cardinal">-1,234.5</say-as><say-as interpret-as="ordinal">999999999999999999th</say-as></speak>`,
+		`<speak><say-as interpret-as="unit">3+1/2ft</say-as><say-as interpret-as="address">1 St. James St.</say-as><say-as interpret-as="time">1'21"</say-as></speak>`,
 		"<speak>" + strings.Repeat("<p>", 70),
 	} {
 		f.Add(seed)
@@ -40,11 +48,13 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse(%q): billable %d, total %d, but an XML decoder counts %d, %d",
 				in, doc.Billable, doc.Total, billable, utf8.RuneCountInString(in))
 		}
-		again, err := ssml.Parse(in)
-		if diff := cmp.Diff(doc, again); err != nil || diff != "" {
-			t.Errorf("Parse(%q) twice: %v, (-first +second):\n%s", in, err, diff)
+		for _, language := range []string{"en-US", "de-DE"} {
+			pieces := doc.Pieces(language)
+			if diff := cmp.Diff(pieces, doc.Pieces(language)); diff != "" {
+				t.Errorf("Pieces(%q) of %q twice (-first +second):\n%s", language, in, diff)
+			}
+			checkPieces(t, in, language, pieces)
 		}
-		checkPieces(t, in, doc.Pieces)
 	})
 }
 
@@ -95,33 +105,131 @@ func textNodes(t *testing.T, in string) (n int) {
 	}
 }
 
-// checkPieces writes the pieces as a document of their own, which must mean the same.
-func checkPieces(t *testing.T, in string, pieces []ssml.Piece) {
+// checkPieces checks every piece, then writes those that stand in no group as a document of
+// their own, which must mean the same.
+func checkPieces(t *testing.T, in, language string, pieces []ssml.Piece) {
 	t.Helper()
+	most := 1000 + 100*len(in) // nothing may explode: a figure becomes a few words
+	grouped := false
 	var b strings.Builder
 	b.WriteString("<speak>")
 	for i, p := range pieces {
-		switch {
-		case (p.Text == "") == (p.Pause == 0):
-			t.Fatalf("Parse(%q): piece %d is %+v, want a text or a pause", in, i, p)
-		case p.Pause < 0 || p.Pause > ssml.MaxBreak || p.Pause%time.Millisecond != 0:
-			t.Fatalf("Parse(%q): piece %d is a pause of %v", in, i, p.Pause)
-		case p.Pause > 0:
-			fmt.Fprintf(&b, `<break time="%dms"/>`, p.Pause.Milliseconds())
-		case i > 0 && pieces[i-1].Text != "":
-			t.Fatalf("Parse(%q): pieces %d and %d are both texts", in, i-1, i)
-		default:
-			if err := xml.EscapeText(&b, []byte(p.Text)); err != nil {
-				t.Fatal(err)
-			}
+		if most -= len(p.Text) + len(p.Phonemes); most < 0 {
+			t.Fatalf("Parse(%q): the pieces are too long", in)
 		}
+		checkPiece(t, in, p)
+		if i > 0 && p.Text != "" && p.Phonemes == "" && pieces[i-1].Text != "" && pieces[i-1].Phonemes == "" && p.Style == pieces[i-1].Style {
+			t.Fatalf("Parse(%q): pieces %d and %d are alike and could be one", in, i-1, i)
+		}
+		grouped = grouped || p.Style.Group != 0
+		b.WriteByte(' ') // sets words apart that are in two pieces
+		write(t, &b, p)
 	}
 	b.WriteString("</speak>")
+	if grouped {
+		return
+	}
 	again, err := ssml.Parse(b.String())
 	if err != nil {
 		t.Fatalf("Parse(%q) as pieces: %v", in, err)
 	}
-	if diff := cmp.Diff(pieces, again.Pieces); diff != "" {
-		t.Errorf("Parse(%q) as pieces: (-first +second):\n%s", in, diff)
+	if diff := cmp.Diff(pieces, again.Pieces(language)); diff != "" {
+		t.Errorf("Parse(%q) as pieces, %q: (-first +second):\n%s", in, b.String(), diff)
+	}
+}
+
+func checkPiece(t *testing.T, in string, p ssml.Piece) {
+	t.Helper()
+	kinds := 0
+	for _, is := range []bool{p.Text != "", p.Pause != 0, p.Tone != 0} {
+		if is {
+			kinds++
+		}
+	}
+	s := p.Style
+	switch {
+	case kinds != 1:
+		t.Fatalf("Parse(%q): %+v is not one of text, pause and tone", in, p)
+	case p.Pause < 0 || p.Pause > ssml.MaxBreak || p.Pause%time.Millisecond != 0:
+		t.Fatalf("Parse(%q): a pause of %v", in, p.Pause)
+	case p.Tone < 0 || p.Tone > time.Second:
+		t.Fatalf("Parse(%q): a tone of %v", in, p.Tone)
+	case p.Phonemes != "" && p.Text == "":
+		t.Fatalf("Parse(%q): %+v has phonemes without a text", in, p)
+	case p.Pause > 0 && s != (ssml.Style{Group: s.Group, Most: s.Most}):
+		t.Fatalf("Parse(%q): a pause has the style %+v", in, s)
+	case (s.Group == 0) != (s.Most == 0), s.Most < 0, s.Group < 0:
+		t.Fatalf("Parse(%q): group %d may last %v", in, s.Group, s.Most)
+	case !within(s.Rate, 0.2, 2), !within(s.Pitch, 0.5, 2), !within(s.Tract, 0.5, 2), s.Gain < -60, s.Gain > 20:
+		t.Fatalf("Parse(%q): the style %+v is out of bounds", in, s)
+	}
+}
+
+// within reports whether a share is there and in bounds; 1 is written as 0.
+func within(share, least, most float64) bool {
+	return share == 0 || share >= least && share <= most && share != 1
+}
+
+// write writes a piece with tags that ask for its style.
+func write(tb testing.TB, b *strings.Builder, p ssml.Piece) {
+	tb.Helper()
+	var tags []string
+	open := func(tag, format string, args ...any) {
+		fmt.Fprintf(b, "<"+tag+" "+format+">", args...)
+		tags = append(tags, tag)
+	}
+	s := p.Style
+	if s.Language != "" {
+		open("lang", "xml:lang=%q", s.Language)
+	}
+	if s.Rate != 0 {
+		open("prosody", `rate="%v%%"`, percents(s.Rate))
+	}
+	if s.Pitch != 0 {
+		open("prosody", `pitch="%+g%%"`, percents(s.Pitch)-100)
+	}
+	if s.Silent {
+		open("prosody", `volume="silent"`)
+	}
+	if s.Gain != 0 {
+		open("prosody", `volume="%+gdB"`, s.Gain)
+	}
+	if s.Tract != 0 {
+		open("amazon:effect", `vocal-tract-length="%v%%"`, percents(s.Tract))
+	}
+	for attribute, on := range map[string]bool{`name="whispered"`: s.Whisper, `name="drc"`: s.Compress, `phonation="soft"`: s.Soft} {
+		if on {
+			open("amazon:effect", "%s", attribute)
+		}
+	}
+	if p.Phonemes != "" {
+		alphabet := "ipa"
+		if strings.ContainsAny(p.Phonemes, "012345") {
+			alphabet = "x-amazon-pinyin"
+		}
+		fmt.Fprintf(b, `<phoneme alphabet="%s" ph="`, alphabet)
+		escape(tb, b, p.Phonemes)
+		b.WriteString(`">`)
+		tags = append(tags, "phoneme")
+	}
+	switch {
+	case p.Pause > 0:
+		fmt.Fprintf(b, `<break time="%dms"/>`, p.Pause.Milliseconds())
+	case p.Tone > 0:
+		b.WriteString(`<say-as interpret-as="expletive">x</say-as>`)
+	default:
+		escape(tb, b, p.Text)
+	}
+	for _, tag := range slices.Backward(tags) {
+		b.WriteString("</" + tag + ">")
+	}
+}
+
+func percents(share float64) float64 { return math.Round(share*1000) / 10 }
+
+func escape(tb testing.TB, b *strings.Builder, text string) {
+	tb.Helper()
+	if err := xml.EscapeText(b, []byte(text)); err != nil {
+		tb.Fatal(err)
 	}
 }

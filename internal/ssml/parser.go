@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// parser checks one token after the other and passes what is spoken to script.
+// parser checks one token after the other and keeps what matters to what is spoken.
 type parser struct {
 	text   string
 	dec    *xml.Decoder
 	open   []element // the tags that are open, the root first
 	rooted bool      // the root was opened, and perhaps closed
-	script script
+	steps  []step
 	bill   int
 	timed  int // index in open of the outermost <prosody amazon:max-duration> + 1; 0 = none
 }
@@ -89,7 +89,7 @@ func (p *parser) start(t xml.StartElement, at int) error {
 	if _, ok := attrs["amazon:max-duration"]; ok && p.timed == 0 {
 		p.timed = len(p.open)
 	}
-	p.script.start(row.name, attrs)
+	p.steps = append(p.steps, step{open: row.name, attrs: attrs})
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (p *parser) end(name string, at int) error {
 		}
 	}
 	p.open = p.open[:len(p.open)-1]
-	p.script.end(name)
+	p.steps = append(p.steps, step{close: name})
 	return nil
 }
 
@@ -169,7 +169,7 @@ func (p *parser) chars(text string, at int) error {
 		return p.fail(at, name, "", "<%s> must be empty: write <%s/> and put the text behind it", name, name)
 	}
 	p.bill += utf8.RuneCountInString(text)
-	p.script.say(text)
+	p.steps = append(p.steps, step{text: text})
 	return nil
 }
 
@@ -181,7 +181,7 @@ func (p *parser) finish(at int) (*Document, error) {
 		top := p.top()
 		return nil, p.fail(top.at, top.tag.name, "", "<%s> is never closed; write </%s>", top.tag.name, top.tag.name)
 	}
-	return &Document{Billable: p.bill, Total: utf8.RuneCountInString(p.text), Pieces: p.script.finish()}, nil
+	return &Document{Billable: p.bill, Total: utf8.RuneCountInString(p.text), steps: p.steps}, nil
 }
 
 func (p *parser) notWellFormed(err error) error {

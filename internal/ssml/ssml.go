@@ -1,6 +1,6 @@
 // Package ssml reads Speech Synthesis Markup Language: it checks a document against the
 // tags that Amazon Polly accepts, counts the characters that are billed, and flattens what
-// is to be spoken into a list of texts and pauses that any speech engine can follow.
+// is to be spoken into a list of texts, pauses and tones that any speech engine can follow.
 //
 // It follows the Amazon Polly Developer Guide, "Supported SSML tags", and where that page
 // is silent W3C's SSML 1.1. It never hands markup on, and it never resolves anything: a
@@ -39,14 +39,45 @@ type Document struct {
 	Billable int
 	// Total is the number of Unicode code points of the document as it was written.
 	Total int
-	// Pieces is what is spoken, in order. Two texts never follow each other directly.
-	Pieces []Piece
+
+	steps []step // what Pieces goes through
 }
 
-// Piece is a text to speak or a pause to keep: one of the two, never both.
+// step is the opening of a tag, its closing, or a text.
+type step struct {
+	open, close string
+	attrs       map[string]string // of open
+	text        string
+}
+
+// Piece is a text to speak, a pause to keep, or a tone: one of the three.
 type Piece struct {
-	Text  string        // a single line, without white space at its ends; "" for a pause
-	Pause time.Duration // in whole milliseconds, at most MaxBreak; 0 for a text
+	Text string // a single line, without white space at its ends; "" for a pause or a tone
+	// Phonemes is how the words of Text are pronounced, in the International Phonetic
+	// Alphabet or, for Mandarin, in pinyin with the tones as numbers, such as "bo2";
+	// "" leaves it to the engine. What Text has of punctuation at its end is not among them.
+	Phonemes string
+	Pause    time.Duration // in whole milliseconds, at most MaxBreak; 0 for a text or a tone
+	Tone     time.Duration // a beep in place of an expletive; 0 for a text or a pause
+	Style    Style         // of a pause only its group
+}
+
+// Pieces is what is spoken, in order, with a voice that speaks the language of this code, such
+// as "en-US". Two texts follow each other directly only where they are not spoken alike. Time
+// and memory are linear in the length of the document.
+func (d *Document) Pieces(language string) []Piece {
+	s := script{language: language, styles: []Style{{}}}
+	for _, step := range d.steps {
+		switch {
+		case step.open != "":
+			s.start(step.open, step.attrs)
+		case step.close != "":
+			s.end(step.close)
+		default:
+			s.say(step.text)
+		}
+	}
+	return s.finish()
 }
 
 // Parse reads a document. Every error is an *Error that says where the document is wrong

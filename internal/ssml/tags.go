@@ -28,7 +28,7 @@ type tag struct {
 	attributes []attribute
 	needsOne   bool // at least one attribute must be there, no matter which
 	content    content
-	effect     string // what it does today, for the documentation
+	effect     string // what it does, for the documentation
 }
 
 func (t *tag) attribute(name string) (attribute, bool) {
@@ -72,52 +72,52 @@ var tags = []tag{
 	{name: "emphasis", content: anything, attributes: attributes(
 		// The guide's list has these words with a capital, its examples without.
 		optional("level", words("strong moderate reduced Strong Moderate Reduced")),
-	), effect: "Spoken without emphasis."},
+	), effect: "strong: slower (80 %) and louder (+5 dB); moderate, which is also the default: a little of both (90 %, +3 dB); reduced: faster (110 %) and softer (-4 dB)."},
 	{name: "lang", content: anything, attributes: attributes(
 		required("xml:lang", language),
-	), effect: "Spoken in the language of the voice."},
+	), effect: "Spoken in that language, by the same voice as far as the engine can. Of a language without that country its own country is meant (fr-LU is spoken as fr-FR); a language that no voice speaks is overlooked."},
 	{name: "mark", content: nothing, attributes: attributes(
 		required("name", someText),
-	), effect: "Silent."},
+	), effect: "No effect: nothing listens for it."},
 	{name: "p", content: anything, effect: "A pause of 700 ms before and after."},
 	{name: "phoneme", content: textOnly, attributes: attributes(
 		required("alphabet", words("ipa x-sampa x-amazon-pinyin")),
 		required("ph", someText),
-	), effect: "The text inside is spoken; the phonemes are not used."},
+	), effect: "Spoken as the phonemes say, where the engine can use them; see \"Phonemes\" below. Otherwise, and where they cannot be read, the text inside is spoken."},
 	{name: "prosody", content: anything, needsOne: true, attributes: attributes(
 		optional("volume", volume),
 		optional("rate", rate),
 		optional("pitch", pitch),
 		optional("amazon:max-duration", maxDuration),
-	), effect: "Spoken at the normal volume, rate and pitch, however long it takes. As with Polly, a rate inside amazon:max-duration and a second amazon:max-duration inside it are overlooked."},
+	), effect: "volume: x-soft -12 dB, soft -6 dB, medium 0 dB, loud +6 dB, x-loud +12 dB; silent takes its time unheard. rate: x-slow 50 %, slow 75 %, medium 100 %, fast 150 %, x-fast 200 %. pitch: x-low 70 %, low 85 %, medium 100 %, high 120 %, x-high 140 %. Words set a value; percentages and decibels change what the tags around ask for. amazon:max-duration: if it takes longer, it is spoken faster, up to five times; as with Polly, a rate and a second amazon:max-duration inside it are overlooked."},
 	{name: "s", content: anything, effect: "A pause of 400 ms before and after."},
 	{name: "say-as", content: textOnly, attributes: attributes(
 		required("interpret-as", words("characters spell-out cardinal number ordinal digits fraction unit date time address expletive telephone")),
 		optional("format", words("mdy dmy ymd md dm ym my d m y yyyymmdd")),
-	), effect: "characters, spell-out, digits and telephone are spoken one by one; expletive is a pause of 500 ms; all others are spoken as they stand."},
+	), effect: "characters, spell-out, digits and telephone are spoken one by one; expletive is a tone of 500 ms; all others are put into words in English, and spoken as they stand in other languages. See \"What say-as says\" below."},
 	{name: "sub", content: textOnly, attributes: attributes(
 		required("alias", anyText),
 	), effect: "The alias is spoken instead of the text."},
 	{name: "w", content: anything, attributes: attributes(
 		required("role", words("amazon:VB amazon:VBD amazon:DT amazon:IN amazon:JJ amazon:NN amazon:DEFAULT amazon:SENSE_1")),
-	), effect: "The text inside is spoken; the role is not used."},
+	), effect: "No effect: the text inside is spoken, the role is not used."},
 	{name: "amazon:auto-breaths", content: anything, attributes: attributes(
 		optional("volume", breathVolume),
 		optional("frequency", breathFrequency),
 		optional("duration", breathLength),
-	), effect: "Spoken without breaths."},
+	), effect: "No effect: spoken without breaths."},
 	{name: "amazon:breath", content: nothing, attributes: attributes(
 		optional("duration", breathLength),
 		optional("volume", breathVolume),
-	), effect: "Silent."},
+	), effect: "No effect: no breath is heard."},
 	{name: "amazon:domain", content: anything, attributes: attributes(
 		required("name", words("news")),
-	), effect: "Spoken in the normal style."},
+	), effect: "No effect: spoken in the normal style."},
 	{name: "amazon:effect", content: anything, needsOne: true, attributes: attributes(
 		optional("name", words("drc whispered")),
 		optional("phonation", words("soft")),
 		optional("vocal-tract-length", tractLength),
-	), effect: "Spoken without the effect."},
+	), effect: "whispered: whispered, where the engine can. drc: the range between soft and loud is narrowed. soft: softer (-4 dB) and darker. vocal-tract-length: a longer one sounds deeper and darker, at the same rate and pitch where the engine can; between 50 % and 200 %, the innermost counts."},
 }
 
 // refused are tags of SSML that Polly never takes, and what to do instead.

@@ -230,5 +230,5 @@ func piecesOf(c voice.Content) ([]ssml.Piece, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, fault.VoiceMessage, "The SSML is not valid at %v.", err)
 	}
-	return doc.Pieces, nil
+	return doc.Pieces(c.Language), nil
 }
