@@ -25,13 +25,14 @@ type Style struct {
 	Most  time.Duration
 }
 
-// The bounds of a style. Rate and tract are those of the Amazon Polly Developer Guide,
-// "Supported SSML tags"; pitch and gain are ours, so that nested tags end somewhere.
+// The bounds of a style. Those of rate and tract are from the Amazon Polly Developer Guide,
+// "Supported SSML tags"; the others are ours, so that nested tags end somewhere.
 const (
-	minRate, maxRate   = 0.2, 2
-	minPitch, maxPitch = 0.5, 2
-	minTract, maxTract = 0.5, 2
-	minGain, maxGain   = -60, 20
+	minRate          = 0.2
+	minPitch         = 0.5
+	minTract         = 0.5
+	maxShare         = 2 // of rate, pitch and tract
+	minGain, maxGain = -60, 20
 )
 
 // What the words of <prosody> and the levels of <emphasis> mean. Polly names them, but not
@@ -80,7 +81,7 @@ func (s Style) effect(attrs map[string]string) Style {
 		s.Soft = true
 	}
 	if tract, ok := attrs["vocal-tract-length"]; ok {
-		s.Tract = share(percentage(tract), minTract, maxTract)
+		s.Tract = share(percentage(tract), minTract)
 	}
 	return s
 }
@@ -90,16 +91,16 @@ func (s Style) prosody(attrs map[string]string) Style {
 	case !ok, s.Group != 0, attrs["amazon:max-duration"] != "":
 		// How long it may take decides how fast it is.
 	case rateWords[rate] != 0:
-		s.Rate = share(rateWords[rate], minRate, maxRate)
+		s.Rate = share(rateWords[rate], minRate)
 	default:
 		s = s.faster(percentage(rate))
 	}
 	switch pitch, ok := attrs["pitch"]; {
 	case !ok:
 	case pitchWords[pitch] != 0:
-		s.Pitch = share(pitchWords[pitch], minPitch, maxPitch)
+		s.Pitch = share(pitchWords[pitch], minPitch)
 	default:
-		s.Pitch = share(times(s.Pitch)*percentage(pitch), minPitch, maxPitch)
+		s.Pitch = share(times(s.Pitch)*percentage(pitch), minPitch)
 	}
 	volume, ok := attrs["volume"]
 	gain, word := volumeWords[volume]
@@ -116,7 +117,7 @@ func (s Style) prosody(attrs map[string]string) Style {
 }
 
 func (s Style) faster(by float64) Style {
-	s.Rate = share(times(s.Rate)*by, minRate, maxRate)
+	s.Rate = share(times(s.Rate)*by, minRate)
 	return s
 }
 
@@ -135,8 +136,8 @@ func times(share float64) float64 {
 
 // share is a factor as a Style keeps it: within bounds, rounded so that what is meant to
 // be the same is the same, and 0 if it changes nothing.
-func share(factor, least, most float64) float64 {
-	factor = rounded(min(max(factor, least), most))
+func share(factor, least float64) float64 {
+	factor = rounded(min(max(factor, least), maxShare))
 	if factor == 1 {
 		return 0
 	}
