@@ -3,7 +3,9 @@ package rtpaudio
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,11 +50,12 @@ type shard struct {
 	slot    [slots][]*Stream // who is due when
 	work    []func()         // mail being done; kept for its memory
 	packet  [maxPacket]byte  // being sent
+	inbox   *inbox           // being heard
 	tally   tally            // what was counted since the metrics were told
 }
 
 func newShard(w *Wheel) *shard {
-	return &shard{wheel: w, clock: newClock(), bell: make(chan struct{}, 1), all: map[*Stream]struct{}{}}
+	return &shard{wheel: w, clock: newClock(), bell: make(chan struct{}, 1), inbox: newInbox(), all: map[*Stream]struct{}{}}
 }
 
 // admit makes s one of the shard's streams.
@@ -134,12 +137,16 @@ func (sh *shard) run(ctx context.Context) {
 // stop finishes all streams.
 func (sh *shard) stop() {
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.running, sh.ended, sh.mail = false, true, nil
-	for s := range sh.all {
+	sh.ended, sh.mail = true, nil
+	all := slices.Collect(maps.Keys(sh.all))
+	sh.mu.Unlock()
+	for _, s := range all {
 		s.finish()
 	}
 	sh.report()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.running = false
 }
 
 // readMail does what was posted. It never waits for the lock: whoever holds it may just

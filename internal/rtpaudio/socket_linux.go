@@ -1,7 +1,8 @@
+//go:build !portable
+
 package rtpaudio
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"unsafe"
@@ -133,11 +134,4 @@ func failed(_, _ uintptr, e unix.Errno) error {
 		return e
 	}
 	return nil
-}
-
-// swap turns the order of a port's bytes from ours to the network's, or back.
-func swap(port uint16) uint16 {
-	var b [2]byte
-	binary.BigEndian.PutUint16(b[:], port)
-	return binary.NativeEndian.Uint16(b[:])
 }

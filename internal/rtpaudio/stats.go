@@ -13,6 +13,7 @@ const MaxDigits = 64
 type Stats struct {
 	Sent       uint64         // RTP packets
 	SendErrors uint64         // packets that the system did not take; their sound is not sent again
+	Refused    uint64         // times that the peer's host said that nobody listens there
 	Received   uint64         // valid RTP packets
 	Lost       uint64         // packets of the peer that did not arrive (RFC 3550 appendix A.3)
 	Dropped    uint64         // datagrams that were no valid RTP or RTCP of the peer
@@ -30,20 +31,21 @@ type Stats struct {
 
 // counts are Stats as they are being counted: written by one thread, read by any.
 type counts struct {
-	sent, sendErrors, received, lost, dropped atomic.Uint64
-	remoteLost                                atomic.Uint64
-	spoken                                    atomic.Int64 // samples
-	jitter, remoteJitter                      atomic.Int64 // samples
-	roundTrip                                 atomic.Int64 // nanoseconds
-	complete                                  atomic.Bool
-	digits                                    atomic.Pointer[string]
-	remote                                    atomic.Pointer[netip.AddrPort]
+	sent, sendErrors, refused, received, lost, dropped atomic.Uint64
+	remoteLost                                         atomic.Uint64
+	spoken                                             atomic.Int64 // samples
+	jitter, remoteJitter                               atomic.Int64 // samples
+	roundTrip                                          atomic.Int64 // nanoseconds
+	complete                                           atomic.Bool
+	digits                                             atomic.Pointer[string]
+	remote                                             atomic.Pointer[netip.AddrPort]
 }
 
 func (c *counts) stats() Stats {
 	s := Stats{
 		Sent:         c.sent.Load(),
 		SendErrors:   c.sendErrors.Load(),
+		Refused:      c.refused.Load(),
 		Received:     c.received.Load(),
 		Lost:         c.lost.Load(),
 		Dropped:      c.dropped.Load(),

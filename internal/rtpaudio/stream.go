@@ -58,6 +58,8 @@ type Stream struct {
 
 	// Below: used by the shard's thread, or in its place.
 	player
+	ear
+	reporter
 	rtp, rtcp *socket
 	over      bool // finished
 }
@@ -84,7 +86,7 @@ func (s *Stream) Listen(f func(payload uint8, data []byte)) {
 // Start begins to send: silence for as long as before says, the peer's Sound, and silence
 // for as long as after says. Then Done closes; hearing goes on until Close.
 func (s *Stream) Start(p Peer, before, after time.Duration) error {
-	p, err := s.check(p)
+	c, err := s.check(&p)
 	if err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func (s *Stream) Start(p Peer, before, after time.Duration) error {
 		return errors.New("rtp: the stream was started already")
 	}
 	holding, listen := s.holding, s.listen
-	err = s.shard.post(func() { s.begin(p, samples(before), samples(after), holding, listen) })
+	err = s.shard.post(func() { s.begin(p, c, samples(before), samples(after), holding, listen) })
 	s.started = err == nil
 	return err
 }
@@ -118,7 +120,7 @@ func (s *Stream) hold(on bool) {
 // The position in the message is kept: it is counted in samples, so the new Sound must be
 // the same message. Where the address stays, so does what was found out about it.
 func (s *Stream) Redirect(p Peer) error {
-	p, err := s.check(p)
+	c, err := s.check(&p)
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func (s *Stream) Redirect(p Peer) error {
 	if !s.started {
 		return errors.New("rtp: a stream that was not started cannot be redirected")
 	}
-	return s.shard.post(func() { s.redirect(p) })
+	return s.shard.post(func() { s.redirect(p, c) })
 }
 
 // Done is closed when the last packet was sent, or when the stream ended before that: by
@@ -145,32 +147,40 @@ func (s *Stream) Close() Stats {
 	return s.Stats()
 }
 
-// check validates p and fills in its defaults.
-func (s *Stream) check(p Peer) (Peer, error) {
+// check validates p, fills in its defaults, and makes its SRTP.
+func (s *Stream) check(p *Peer) (*crypt, error) {
+	p.RTP = plain(p.RTP)
 	if !p.RTP.IsValid() || p.RTP.Port() == 0 || p.RTP.Addr().IsUnspecified() {
-		return p, fmt.Errorf("rtp: %v is no address to send to", p.RTP)
+		return nil, fmt.Errorf("rtp: %v is no address to send to", p.RTP)
 	}
-	if !p.RTCP.IsValid() {
-		p.RTCP = netip.AddrPortFrom(p.RTP.Addr(), p.RTP.Port()+1) // RFC 3550 section 11
+	if p.RTCP = plain(p.RTCP); !p.RTCP.IsValid() {
+		p.RTCP = nextPort(p.RTP)
 	}
 	for _, a := range []netip.AddrPort{p.RTP, p.RTCP} {
 		if err := s.shard.wheel.family(a.Addr()); err != nil {
-			return p, err
+			return nil, err
 		}
 	}
 	if p.Payload != PCMU && p.Payload != PCMA {
-		return p, fmt.Errorf("rtp: payload type %d is neither PCMU (%d) nor PCMA (%d)", p.Payload, PCMU, PCMA)
-	}
-	if p.Keys != nil {
-		return p, errors.New("rtp: SRTP is not spoken")
+		return nil, fmt.Errorf("rtp: payload type %d is neither PCMU (%d) nor PCMA (%d)", p.Payload, PCMU, PCMA)
 	}
 	if p.Packet == 0 {
 		p.Packet = defaultPacketTime
 	}
 	if p.Packet < minPacketTime || p.Packet > maxPacketTime || p.Packet%time.Millisecond != 0 {
-		return p, fmt.Errorf("rtp: a packet time of %v is not whole milliseconds from %v to %v", p.Packet, minPacketTime, maxPacketTime)
+		return nil, fmt.Errorf("rtp: a packet time of %v is not whole milliseconds from %v to %v", p.Packet, minPacketTime, maxPacketTime)
 	}
-	return p, nil
+	return newCrypt(p.Keys)
+}
+
+// plain is a the way that senders of datagrams are shown: IPv4 as such, and no zone.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// nextPort is where RTCP goes that belongs to RTP (RFC 3550 section 11).
+func nextPort(rtp netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1)
 }
 
 // finish ends the stream: its sockets are closed, nothing more is sent or heard.
@@ -179,9 +189,22 @@ func (s *Stream) finish() {
 		return
 	}
 	s.over = true
+	if s.begun {
+		s.depart()
+	}
 	s.unplug()
 	s.complete()
 	close(s.gone)
+}
+
+// depart hears what came last, and says goodbye.
+func (s *Stream) depart() {
+	s.hear(s.shard.turn)
+	s.readReports()
+	if s.reported || s.packets > 0 { // RFC 3550 section 6.3.7: else the peer has never heard of us
+		s.report(true)
+	}
+	s.shard.wheel.metrics.ended(&s.counts)
 }
 
 // unplug closes the sockets and gives the ports back.
