@@ -38,6 +38,7 @@ type commands struct {
 	Trunks       trunksCmd        `cmd:"" help:"Show the ways into the telephone network and how they are doing."`
 	Status       statusCmd        `cmd:"" help:"Show the state of each part of a running server."`
 	Simulator    simulatorCmds    `cmd:"" help:"About the simulated phones."`
+	Phone        phoneCmd         `cmd:"" help:"Be a telephone that can be called over SIP, to try calls without a trunk."`
 	Config       configCmds       `cmd:"" help:"Print and check configurations."`
 	Bench        benchCmds        `cmd:"" help:"Measure a server on this machine."`
 	Version      versionCmd       `cmd:"" help:"Print the version."`
