@@ -18,7 +18,7 @@ type phoneCmd struct {
 	Ring        time.Duration `placeholder:"DURATION" help:"How long phones ring that are picked up or declined; as the simulated ones if left out."`
 	HangUp      time.Duration `default:"3s" placeholder:"DURATION" help:"After how long the phone that hangs up in the middle does so (${default})."`
 	Username    string        `placeholder:"NAME" help:"Demand digest authentication of callers; nobody is asked if left out."`
-	Password    string        `env:"TIDINGS_PHONE_PASSWORD" placeholder:"SECRET" help:"The password that goes with --username."`
+	Password    string        `placeholder:"SECRET" help:"The password that goes with --username; that of TIDINGS_PHONE_PASSWORD if left out."`
 	ListenTLS   string        `name:"listen-tls" placeholder:"ADDRESS" help:"Where to be called by TLS."`
 	Certificate string        `placeholder:"FILE" help:"Certificate for --listen-tls (PEM)."`
 	Key         string        `placeholder:"FILE" help:"Key of the certificate (PEM)."`
@@ -30,6 +30,9 @@ func (phoneCmd) Help() string {
 
 // Run is a telephone until ctx ends.
 func (c phoneCmd) Run(ctx context.Context, w World) error {
+	if c.Password == "" && c.Username != "" {
+		c.Password = w.Getenv("TIDINGS_PHONE_PASSWORD")
+	}
 	log := slog.New(slog.NewTextHandler(w.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	opts := phone.Options{
 		Listen: c.Listen, ListenTLS: c.ListenTLS, Username: c.Username, Password: c.Password,
