@@ -1,0 +1,3 @@
+#!/bin/sh
+# Speaks without an end.
+exec cat "${0%/*}/header.wav" /dev/zero

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Writes a file.
+exec cat "$1"

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Speaks without a header.
+exec cat
