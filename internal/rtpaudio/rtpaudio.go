@@ -25,6 +25,9 @@ import (
 // ErrStopped is returned by a Wheel whose Run has ended, and by its Streams.
 var ErrStopped = errors.New("rtp: the wheel has stopped")
 
+// ErrClosed is returned by a Stream that was closed.
+var ErrClosed = errors.New("rtp: the stream was closed")
+
 // ErrNoPort is returned by Open when every pair of ports of the range is taken.
 var ErrNoPort = errors.New("no free pair of RTP ports")
 
@@ -56,6 +59,7 @@ type Wheel struct {
 // New makes a Wheel. It opens no socket and starts no thread. It panics if its metrics are
 // registered already.
 func New(o Options) (*Wheel, error) {
+	o.Address = o.Address.Unmap()
 	if !o.Address.IsValid() {
 		o.Address = netip.IPv4Unspecified()
 	}

@@ -149,10 +149,16 @@ func (sh *shard) stop() {
 	sh.running = false
 }
 
-// readMail does what was posted. It never waits for the lock: whoever holds it may just
-// not be running.
+// readMail does what was posted. While it has streams, the thread does not wait for the
+// lock, whose holder may just not be running; it comes back soon. Without streams it must:
+// the bell that it was woken by does not ring again.
 func (sh *shard) readMail() {
-	if !sh.posted.Load() || !sh.mu.TryLock() {
+	if !sh.posted.Load() {
+		return
+	}
+	if sh.served == 0 {
+		sh.mu.Lock()
+	} else if !sh.mu.TryLock() {
 		return
 	}
 	sh.work, sh.mail = sh.mail, sh.work[:0]

@@ -53,6 +53,7 @@ type Stream struct {
 
 	mu      sync.Mutex
 	started bool
+	closed  bool
 	holding bool
 	listen  func(payload uint8, data []byte)
 
@@ -84,7 +85,9 @@ func (s *Stream) Listen(f func(payload uint8, data []byte)) {
 }
 
 // Start begins to send: silence for as long as before says, the peer's Sound, and silence
-// for as long as after says. Then Done closes; hearing goes on until Close.
+// for as long as after says. Then Done closes; hearing goes on until Close. Nothing is sent
+// before the wheel runs. Start fails if p makes no sense, the second time, and with
+// ErrClosed and ErrStopped.
 func (s *Stream) Start(p Peer, before, after time.Duration) error {
 	c, err := s.check(&p)
 	if err != nil {
@@ -92,6 +95,9 @@ func (s *Stream) Start(p Peer, before, after time.Duration) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
 	if s.started {
 		return errors.New("rtp: the stream was started already")
 	}
@@ -118,7 +124,8 @@ func (s *Stream) hold(on bool) {
 
 // Redirect changes the peer during the call: another address, codec, packet time or keys.
 // The position in the message is kept: it is counted in samples, so the new Sound must be
-// the same message. Where the address stays, so does what was found out about it.
+// the same message. Where the address stays, so does what was found out about it. It
+// fails as Start does, and before Start.
 func (s *Stream) Redirect(p Peer) error {
 	c, err := s.check(&p)
 	if err != nil {
@@ -126,6 +133,9 @@ func (s *Stream) Redirect(p Peer) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
 	if !s.started {
 		return errors.New("rtp: a stream that was not started cannot be redirected")
 	}
@@ -143,6 +153,9 @@ func (s *Stream) Stats() Stats { return s.counts.stats() }
 // nothing more is sent, and returns what became of it. It may be called at any time, and
 // again.
 func (s *Stream) Close() Stats {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.shard.dismiss(s)
 	return s.Stats()
 }
