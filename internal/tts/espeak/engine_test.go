@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tidings/internal/tts"
 	"tidings/internal/voice"
 )
 
@@ -16,7 +17,7 @@ func TestTablesKnowEveryVoice(t *testing.T) {
 	sounds := map[string]string{}
 	for _, v := range voice.Voices() {
 		for _, language := range v.Languages() {
-			args, err := arguments(v.ID, language)
+			args, err := arguments(tts.Phrase{Voice: v.ID, Language: language})
 			if err != nil {
 				t.Errorf("arguments of %s in %s: %v", v.ID, language, err)
 				continue
@@ -42,18 +43,40 @@ func TestTablesKnowEveryVoice(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ voice, language, want string }{
-		{"Matthew", "en-US", "-b 1 -v en-us --stdin --stdout"},
-		{"Joanna", "en-US", "-b 1 -v en-us+f2 --stdin --stdout"},
-		{"Justin", "en-US", "-b 1 -v en-us --stdin --stdout -p 75"},
-		{"Zhiyu", "cmn-CN", "-b 1 -v cmn-latn-pinyin+f2 --stdin --stdout"},
-		{"Aditi", "en-IN", "-b 1 -v en+f2 --stdin --stdout"},
-		{"Aditi", "hi-IN", "-b 1 -v hi+f2 --stdin --stdout"},
-		{"Miguel", "es-US", "-b 1 -v es-419 --stdin --stdout"},
+	for _, tc := range []struct {
+		phrase tts.Phrase
+		want   string // between the standard ones
+	}{
+		{tts.Phrase{Voice: "Matthew", Language: "en-US"}, "en-us"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US"}, "en-us+f2"},
+		{tts.Phrase{Voice: "Justin", Language: "en-US"}, "en-us -p 75"},
+		{tts.Phrase{Voice: "Zhiyu", Language: "cmn-CN"}, "cmn-latn-pinyin+f2"},
+		{tts.Phrase{Voice: "Aditi", Language: "en-IN"}, "en+f2"},
+		{tts.Phrase{Voice: "Aditi", Language: "hi-IN"}, "hi+f2"},
+		{tts.Phrase{Voice: "Miguel", Language: "es-US"}, "es-419"},
+		{tts.Phrase{Voice: "Joanna", Language: "fr-FR"}, "fr+f2"},
+
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 1, Pitch: 1}, "en-us+f2"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 2}, "en-us+f2 -s 350"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 10}, "en-us+f2 -s 1750"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 1e9}, "en-us+f2 -s 1750"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 0.5}, "en-us+f2 -s 88"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 0.2}, "en-us+f2 -s 80 -g 33"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Rate: 1e-9}, "en-us+f2 -s 80 -g 92"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Pitch: 1.1}, "en-us+f2 -p 60"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Pitch: 0.83}, "en-us+f2 -p 30"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Pitch: 2}, "en-us+f2 -p 99"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Pitch: 0.1}, "en-us+f2 -p 0"},
+		{tts.Phrase{Voice: "Justin", Language: "en-US", Pitch: 0.77}, "en-us"}, // as high as a man
+		{tts.Phrase{Voice: "Ruth", Language: "en-US", Pitch: 1.2}, "en-us+f2 -p 59"},
+		{tts.Phrase{Voice: "Joanna", Language: "en-US", Whisper: true}, "en-us+whisperf"},
+		{tts.Phrase{Voice: "Joey", Language: "en-US", Whisper: true, Rate: 1.5}, "en-us+whisper -s 263"},
 	} {
-		got, err := arguments(tc.voice, tc.language)
-		if err != nil || !slices.Equal(got, strings.Fields(tc.want)) {
-			t.Errorf("arguments(%q, %q) = %q, %v, want %q", tc.voice, tc.language, got, err, tc.want)
+		name, options, _ := strings.Cut(tc.want, " ")
+		want := strings.Fields("-b 1 -v " + name + " --stdin --stdout " + options)
+		got, err := arguments(tc.phrase)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("arguments(%+v) = %q, %v, want %q", tc.phrase, got, err, want)
 		}
 	}
 }

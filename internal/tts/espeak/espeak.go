@@ -3,8 +3,9 @@
 //
 // espeak-ng trusts its input: its own SSML runs shell commands, "[[" opens a phoneme
 // language that crashes it, and control characters are commands. So it gets plain text
-// only, cleaned, on its standard input; which voice speaks is looked up in a table; and
-// the process has an empty environment, limits, and a deadline.
+// only, cleaned, on its standard input, or phonemes that were translated from IPA sign by sign;
+// which voice speaks is looked up in a table; and the process has an empty environment, limits,
+// and a deadline.
 package espeak
 
 import (
@@ -37,9 +38,8 @@ const (
 	rate     = 22050 // samples a second, of every voice of espeak-ng
 	maxBytes = wav.HeaderSize + int(MaxSpeech/time.Second)*rate*2
 
-	// revision is part of the version: raise it when the table of voices or the cleaning
-	// changes, or cached speech would keep its old sound.
-	revision = 1
+	// revision is part of the version: raise it when the tables or the cleaning change, or cached speech would keep its old sound.
+	revision = 2
 )
 
 // Engine speaks with espeak-ng. It is safe for concurrent use.
@@ -105,33 +105,48 @@ func (e *Engine) Check(text, language string) error {
 	return nil
 }
 
-// Speak speaks the phrase with a voice of voice.Voices in a language it speaks. Whatever
-// the text holds, it is spoken as text.
+// Speak speaks the phrase with a voice of voice.Voices, in any language that one of them
+// speaks. Whatever the text holds, it is spoken as text; phonemes are used where the language's
+// are known here. If the program crashes on phonemes, Speak fails.
 func (e *Engine) Speak(ctx context.Context, p tts.Phrase) (wav.Sound, error) {
 	if err := e.Check(p.Text, p.Language); err != nil {
 		return wav.Sound{}, err
 	}
-	args, err := arguments(p.Voice, p.Language)
+	args, err := arguments(p)
 	if err != nil {
 		return wav.Sound{}, err
 	}
-	text := clean(p.Text)
-	if strings.TrimSpace(text) == "" {
-		return wav.Sound{Rate: rate}, nil
-	}
-	out, err := e.run(ctx, text, args...)
-	if crashed(err) {
-		// Its parsers of numbers and symbols have bugs that differ by language.
-		out, err = e.run(ctx, plain(text), args...)
-	}
+	out, err := e.speak(ctx, p, args)
 	if err != nil {
 		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", p.Voice, p.Language, err)
+	}
+	if out == nil {
+		return wav.Sound{Rate: rate}, nil
 	}
 	sound, err := wav.Read(bytes.NewReader(out))
 	if err != nil {
 		return wav.Sound{}, fmt.Errorf("espeak-ng with voice %s in %s: %w", p.Voice, p.Language, err)
 	}
 	return sound, nil
+}
+
+// speak returns what the program writes, or nil if there is nothing to speak.
+func (e *Engine) speak(ctx context.Context, p tts.Phrase, args []string) ([]byte, error) {
+	if p.Phonemes != "" {
+		if input, ok := phonetic(p.Text, p.Phonemes, p.Language); ok {
+			return e.run(ctx, input, args...)
+		}
+	}
+	text := clean(p.Text)
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	out, err := e.run(ctx, text, args...)
+	if crashed(err) {
+		// Its parsers of numbers and symbols have bugs that differ by language.
+		out, err = e.run(ctx, plain(text), args...)
+	}
+	return out, err
 }
 
 // crashed reports whether the program did not end by itself.
@@ -142,29 +157,26 @@ func crashed(err error) bool {
 
 var _ tts.Engine = (*Engine)(nil)
 
-// arguments are what the program is started with: nothing of the request is among them,
-// only what the tables have for it.
-func arguments(voiceID, language string) ([]string, error) {
-	info, ok := voice.VoiceByID(voiceID)
+// arguments are what the program is started with: nothing of the request is among them but
+// numbers, only what the tables have for it.
+func arguments(p tts.Phrase) ([]string, error) {
+	base, ok := languages[p.Language]
 	if !ok {
-		return nil, fmt.Errorf("espeak-ng: voice %q is not known", voiceID)
+		return nil, fmt.Errorf("espeak-ng: language %q is not known", p.Language)
 	}
-	base, ok := languages[language]
-	if !ok || !info.Speaks(language) {
-		return nil, fmt.Errorf("espeak-ng: voice %s does not speak %q", info.ID, language)
+	info, ok := voice.VoiceByID(p.Voice)
+	if !ok {
+		return nil, fmt.Errorf("espeak-ng: voice %q is not known", p.Voice)
 	}
 	v, ok := variants[info.ID]
 	if !ok {
 		return nil, fmt.Errorf("espeak-ng: voice %s has no variant", info.ID)
 	}
-	if v.name != "" {
-		base += "+" + v.name
+	name, options := manner(p, v)
+	if name != "" {
+		base += "+" + name
 	}
-	args := []string{"-b", "1", "-v", base, "--stdin", "--stdout"}
-	if v.pitch != "" {
-		args = append(args, "-p", v.pitch)
-	}
-	return args, nil
+	return append([]string{"-b", "1", "-v", base, "--stdin", "--stdout"}, options...), nil
 }
 
 // run starts the program with text on its standard input and returns what it writes, up

@@ -1,5 +1,7 @@
 package espeak
 
+import "cmp"
+
 // languages are the voices of espeak-ng for the languages of Polly, by the names of their
 // files: the British voice also answers to "en-gb", the French one to "fr-fr", but then
 // espeak-ng 1.51 ignores the variant without a word, and every voice is a man's. There are
@@ -43,6 +45,9 @@ type variant struct {
 	name  string // of espeak-ng: f1 to f5 are women, m1 to m8 are men, "" is the plain voice, a man
 	pitch string // 0 to 99; "" = 50. Children are the voices of adults at 75
 }
+
+// step is the pitch, even if it is the normal one.
+func (v variant) step() string { return cmp.Or(v.pitch, "50") }
 
 // variants gives every voice of Polly its sound. Voices of one language differ.
 var variants = map[string]variant{
