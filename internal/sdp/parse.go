@@ -211,13 +211,14 @@ func (d *Description) format(formats []string, names map[uint8]string) {
 	}
 }
 
-// packet reads a packet time in milliseconds. What nobody can mean is taken as not said.
+// packet reads a packet time in milliseconds. What nobody can mean is taken as not said;
+// more than 60 ms is taken as 60, since a packet may always be shorter than is wished.
 func packet(value string) time.Duration {
 	ms, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(ms >= 10 && ms <= 200) {
+	if err != nil || !(ms >= 10 && ms <= 1000) {
 		return 0
 	}
-	return time.Duration(ms) / 10 * 10 * time.Millisecond
+	return min(time.Duration(ms)/10*10, 60) * time.Millisecond
 }
 
 // parseRTCP reads "53020" or "53020 IN IP4 192.0.2.1" (RFC 3605).

@@ -1,0 +1,446 @@
+package sipcall_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"go.uber.org/goleak"
+
+	"tidings/internal/audio"
+	"tidings/internal/event"
+	"tidings/internal/rtpaudio"
+	"tidings/internal/sdp"
+	"tidings/internal/sipcall"
+	"tidings/internal/siptrunk"
+	"tidings/internal/tts/wav"
+	"tidings/internal/voice"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what has to come. It only ends tests that fail.
+const patience = 20 * time.Second
+
+// rig is a Dialer at work, with one trunk that the test plays by hand.
+type rig struct {
+	testing.TB
+	dialer *sipcall.Dialer
+	pool   *siptrunk.Pool
+	callee *callee
+	speech voice.Speech
+}
+
+// setUp is what a test may change before the rig is made.
+type setUp struct {
+	sipcall.Options
+	trunks []siptrunk.Config // the first one's server is the callee unless it has one
+	length time.Duration     // of the message
+}
+
+// newRig makes the rig. Its timers are short where a test would have to wait for them.
+func newRig(t testing.TB, change ...func(*setUp)) *rig {
+	t.Helper()
+	r := &rig{TB: t, callee: newCallee(t)}
+	s := &setUp{length: 100 * time.Millisecond}
+	s.Listen, s.Tail, s.GreetingDelay = "127.0.0.1:0", 20*time.Millisecond, 20*time.Millisecond
+	s.trunks = []siptrunk.Config{{Name: "carrier"}}
+	for _, c := range change {
+		c(s)
+	}
+	for i := range s.trunks {
+		c := &s.trunks[i]
+		c.Server = cmp.Or(c.Server, r.callee.addr())
+		c.Options = cmp.Or(c.Options, -1)
+		if c.Prefixes == nil {
+			c.Prefixes = []string{"+"}
+		}
+	}
+	var err error
+	if r.pool, err = siptrunk.New(s.trunks, siptrunk.Options{}); err != nil {
+		t.Fatalf("siptrunk.New() = %v", err)
+	}
+	if s.Media, err = rtpaudio.New(rtpaudio.Options{Address: netip.MustParseAddr("127.0.0.1"), Shards: 1}); err != nil {
+		t.Fatalf("rtpaudio.New() = %v", err)
+	}
+	s.Trunks = r.pool
+	if r.dialer, err = sipcall.New(s.Options); err != nil {
+		t.Fatalf("sipcall.New() = %v", err)
+	}
+	r.speech = speech(t, s.length)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := r.dialer.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Run() = %v, want %v", err, context.Canceled)
+		}
+	})
+	media, stopMedia := context.WithCancel(context.Background())
+	var turning sync.WaitGroup
+	turning.Go(func() { _ = s.Media.Run(media) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		stopMedia()
+		turning.Wait()
+	})
+	return r
+}
+
+// speech makes a message: a tone.
+func speech(t testing.TB, d time.Duration) voice.Speech {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "speech.wav")
+	w := wav.New(16000, audio.Tone(440, -10, d, 16000))
+	if err := w.Save(file); err != nil {
+		t.Fatalf("Save() = %v", err)
+	}
+	return voice.Speech{File: file, Duration: w.Duration()}
+}
+
+// placed is a call on its way.
+type placed struct {
+	rig    *rig
+	cancel context.CancelFunc
+	events chan event.Type
+	over   chan struct{}
+	voice.Outcome
+	err error
+}
+
+// message is what is called with unless a test wants another one.
+func message() voice.Message {
+	return voice.Message{ID: "m", Destination: "+12065550100", Origination: "+12065550199", MaxLength: time.Minute}
+}
+
+// dial places a call. progress is what the Dialer is told when it reports; nil = all is well.
+func (r *rig) dial(m voice.Message, progress func(event.Type) error) *placed {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &placed{rig: r, cancel: cancel, events: make(chan event.Type, 8), over: make(chan struct{})}
+	go func() {
+		defer close(p.over)
+		p.Outcome, p.err = r.dialer.Dial(ctx, voice.Call{Message: m, Speech: r.speech}, func(t event.Type) error {
+			p.events <- t
+			if progress != nil {
+				return progress(t)
+			}
+			return nil
+		})
+	}()
+	r.Cleanup(func() {
+		cancel()
+		<-p.over
+	})
+	return p
+}
+
+func (r *rig) call() *placed { return r.dial(message(), nil) }
+
+// sees waits for the next event.
+func (p *placed) sees(want event.Type) {
+	p.rig.Helper()
+	select {
+	case got := <-p.events:
+		if got != want {
+			p.rig.Fatalf("event %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		p.rig.Fatalf("no event, want %q", want)
+	}
+}
+
+// ends waits for the outcome and compares it, and that no further events came.
+func (p *placed) ends(want event.Type, reason string) {
+	p.rig.Helper()
+	select {
+	case <-p.over:
+	case <-time.After(patience):
+		p.rig.Fatalf("the call does not end, want %q", want)
+	}
+	if p.err != nil || p.Type != want || p.Reason != reason {
+		p.rig.Errorf("Dial() = %q, %q, %v, want %q, %q", p.Type, p.Reason, p.err, want, reason)
+	}
+	select {
+	case got := <-p.events:
+		p.rig.Errorf("another event %q", got)
+	default:
+	}
+}
+
+// callee is the far side, played by the test: it takes messages one by one and answers
+// what it is told to.
+type callee struct {
+	testing.TB
+	conn *net.UDPConn
+	from net.Addr
+	in   chan sip.Message
+	seen []string // heads of what came, to drop repetitions
+
+	rtp   *net.UDPConn
+	mu    sync.Mutex
+	heard []byte   // payloads in the order they came
+	laws  []uint8  // payload types, each once
+	ports []uint16 // where sound came from, each once
+	sound chan struct{}
+}
+
+func newCallee(t testing.TB) *callee {
+	t.Helper()
+	c := &callee{TB: t, in: make(chan sip.Message, 64), sound: make(chan struct{}, 1)}
+	c.conn, c.rtp = socket(t), socket(t)
+	var reading sync.WaitGroup
+	reading.Go(c.read)
+	reading.Go(c.listen)
+	t.Cleanup(func() {
+		c.conn.Close()
+		c.rtp.Close()
+		reading.Wait()
+	})
+	return c
+}
+
+func socket(t testing.TB) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatalf("ListenUDP() = %v", err)
+	}
+	return c
+}
+
+func (c *callee) addr() string { return c.conn.LocalAddr().String() }
+
+// read takes messages off the socket.
+func (c *callee) read() {
+	b := make([]byte, 65536)
+	for {
+		n, from, err := c.conn.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		m, err := sip.ParseMessage(slices.Clone(b[:n]))
+		if err != nil {
+			c.Errorf("ParseMessage(%q) = %v", b[:n], err)
+			continue
+		}
+		m.SetSource(from.String())
+		c.in <- m
+	}
+}
+
+// listen takes sound off the socket.
+func (c *callee) listen() {
+	b := make([]byte, 2048)
+	for {
+		n, from, err := c.rtp.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return
+		}
+		if n < 12 {
+			continue
+		}
+		c.mu.Lock()
+		c.heard = append(c.heard, b[12:n]...)
+		if law := b[1] & 0x7f; !slices.Contains(c.laws, law) {
+			c.laws = append(c.laws, law)
+		}
+		if !slices.Contains(c.ports, from.Port()) {
+			c.ports = append(c.ports, from.Port())
+		}
+		c.mu.Unlock()
+		select {
+		case c.sound <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// hears waits until some sound came.
+func (c *callee) hears() {
+	c.Helper()
+	select {
+	case <-c.sound:
+	case <-time.After(patience):
+		c.Fatal("no sound")
+	}
+}
+
+// next is the next message that is not the repetition of one before.
+func (c *callee) next() sip.Message {
+	c.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case m := <-c.in:
+			head := m.CallID().Value() + m.Via().Value() + m.CSeq().Value()
+			if res, ok := m.(*sip.Response); ok {
+				head += fmt.Sprint(res.StatusCode)
+			}
+			if !slices.Contains(c.seen, head) {
+				c.seen = append(c.seen, head)
+				return m
+			}
+		case <-deadline:
+			c.Fatal("nothing comes")
+		}
+	}
+}
+
+// takes waits for a request.
+func (c *callee) takes(method sip.RequestMethod) *sip.Request {
+	c.Helper()
+	r, ok := c.next().(*sip.Request)
+	if !ok || r.Method != method {
+		c.Fatalf("a message that is no %s: %v", method, r)
+	}
+	return r
+}
+
+// gets waits for a response.
+func (c *callee) gets(status int) *sip.Response {
+	c.Helper()
+	m := c.next()
+	res, ok := m.(*sip.Response)
+	if !ok || res.StatusCode != status {
+		c.Fatalf("a message that is no %d: %v", status, m)
+	}
+	return res
+}
+
+// tag is what the callee calls itself, unless a test plays forks.
+const tag = "callee"
+
+// response makes a response; edit changes it.
+func (c *callee) response(r *sip.Request, status int, text string, edit ...func(*sip.Response)) *sip.Response {
+	res := sip.NewResponseFromRequest(r, status, text, nil)
+	if status > 100 {
+		res.To().Params = sip.HeaderParams{{K: "tag", V: tag}}
+	}
+	host, port, _ := sip.ParseAddr(c.addr())
+	res.AppendHeader(&sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: "callee", Host: host, Port: port}})
+	for _, e := range edit {
+		e(res)
+	}
+	return res
+}
+
+// answers sends a response.
+func (c *callee) answers(r *sip.Request, status int, text string, edit ...func(*sip.Response)) {
+	c.Helper()
+	c.sends(c.response(r, status, text, edit...), r.Source())
+}
+
+// sends sends a message.
+func (c *callee) sends(m sip.Message, to string) {
+	c.Helper()
+	addr, err := net.ResolveUDPAddr("udp", to)
+	if err != nil {
+		c.Fatalf("ResolveUDPAddr(%q) = %v", to, err)
+	}
+	if _, err := c.conn.WriteTo([]byte(m.String()), addr); err != nil {
+		c.Fatalf("WriteTo() = %v", err)
+	}
+}
+
+// describes is the callee's SDP in a response.
+func (c *callee) describes(edit ...func(*sdp.Local)) func(*sip.Response) {
+	return func(res *sip.Response) { carry(res, c.local(edit...).Offer()) }
+}
+
+// local is what the callee says of its sound.
+func (c *callee) local(edit ...func(*sdp.Local)) *sdp.Local {
+	at := c.rtp.LocalAddr().(*net.UDPAddr).AddrPort()
+	l := &sdp.Local{Session: 1, Version: 1, Address: at.Addr(), Port: int(at.Port()), Codecs: []uint8{sdp.PCMU}}
+	for _, e := range edit {
+		e(l)
+	}
+	return l
+}
+
+// carry puts a description into a message.
+func carry(m sip.Message, body []byte) {
+	m.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	m.SetBody(body)
+}
+
+// with adds a header to a response.
+func with(name, value string) func(*sip.Response) {
+	return func(res *sip.Response) { res.AppendHeader(sip.NewHeader(name, value)) }
+}
+
+// request makes a request of the callee within the call that the INVITE began.
+func (c *callee) request(invite *sip.Request, method sip.RequestMethod, seq uint32, body []byte) *sip.Request {
+	contact := invite.Contact().Address
+	r := sip.NewRequest(method, contact)
+	host, port, _ := sip.ParseAddr(c.addr())
+	r.AppendHeader(&sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: host, Port: port,
+		Params: sip.HeaderParams{{K: "branch", V: sip.GenerateBranch()}},
+	})
+	hops, id := sip.MaxForwardsHeader(70), sip.CallIDHeader(invite.CallID().Value())
+	r.AppendHeader(&hops)
+	r.AppendHeader(&sip.FromHeader{Address: invite.To().Address, Params: sip.HeaderParams{{K: "tag", V: tag}}})
+	r.AppendHeader(&sip.ToHeader{Address: invite.From().Address, Params: invite.From().Params.Clone()})
+	r.AppendHeader(&id)
+	r.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
+	r.AppendHeader(&sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: "callee", Host: host, Port: port}})
+	if body != nil {
+		carry(r, body)
+	} else {
+		r.SetBody(nil)
+	}
+	return r
+}
+
+// asks sends a request within the call.
+func (c *callee) asks(r *sip.Request) { c.sends(r, r.Recipient.HostPort()) }
+
+// pickUp lets a call ring, be answered, and takes the ACK.
+func (c *callee) pickUp(edit ...func(*sip.Response)) (invite, ack *sip.Request) {
+	c.Helper()
+	invite = c.takes(sip.INVITE)
+	c.answers(invite, 180, "Ringing")
+	c.answers(invite, 200, "OK", append([]func(*sip.Response){c.describes()}, edit...)...)
+	return invite, c.takes(sip.ACK)
+}
+
+// hangsUp takes the BYE and answers it.
+func (c *callee) isHungUp() *sip.Request {
+	c.Helper()
+	bye := c.takes(sip.BYE)
+	c.answers(bye, 200, "OK")
+	return bye
+}
+
+// loudness is how loud the sound that was heard is, in dB below full scale.
+func (c *callee) loudness(law uint8) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pcm := audio.MuLaw(c.heard)
+	if law == sdp.PCMA {
+		pcm = audio.ALaw(c.heard)
+	}
+	var sum float64
+	for _, v := range pcm {
+		sum += float64(v) * float64(v)
+	}
+	return 20 * math.Log10(math.Sqrt(sum/float64(max(len(pcm), 1)))/32768)
+}
+
+// count is how often the sound that was heard holds the whole of what is to be heard.
+func (c *callee) count(whole []byte) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Count(c.heard, whole)
+}
