@@ -24,8 +24,16 @@ const (
 // estimate guesses how long the pieces take to speak.
 func estimate(pieces []ssml.Piece) time.Duration {
 	var d time.Duration
-	for _, p := range pieces {
-		d += p.Pause + estimateText(p.Text)
+	for part := range parts(pieces) {
+		var words, rest time.Duration
+		for _, p := range part {
+			words += time.Duration(float64(estimateText(p.Text)) / times(p.Style.Rate))
+			rest += p.Pause + p.Tone
+		}
+		if most := part[0].Style.Most; most > 0 {
+			words = max(min(words, most-rest), words/maxHurry)
+		}
+		d += words + rest
 	}
 	return d
 }

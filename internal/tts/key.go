@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"math"
 	"time"
 
 	"tidings/internal/ssml"
@@ -16,17 +17,44 @@ type key [sha256.Size]byte
 
 func (k key) String() string { return hex.EncodeToString(k[:]) }
 
+// revision is part of every key: raise it when the way from phrases to speech changes, or cached
+// speech would keep its old sound.
+const revision = "2"
+
 // keyOf is the key of whole speech. Documents that are spoken alike share one.
-func keyOf(e Engine, c voice.Content, pieces []ssml.Piece) key {
+func (s *Synthesizer) keyOf(c voice.Content, pieces []ssml.Piece) key {
 	h := sha256.New()
-	for _, s := range []string{e.Name(), e.Version(), c.Voice, c.Language} {
-		writeString(h, s)
+	for _, part := range []string{revision, s.engine.Name(), s.engine.Version(), c.Voice, c.Language} {
+		writeString(h, part)
+	}
+	if _, ok := s.documents(c); ok {
+		writeString(h, c.Text)
+		return key(h.Sum(nil))
 	}
 	for _, p := range pieces {
 		writeString(h, p.Text)
+		writeString(h, p.Phonemes)
 		writeInt(h, int64(p.Pause))
+		writeInt(h, int64(p.Tone))
+		writeStyle(h, p.Style)
 	}
 	return key(h.Sum(nil))
+}
+
+func writeStyle(h hash.Hash, s ssml.Style) {
+	writeString(h, s.Language)
+	for _, f := range []float64{s.Rate, s.Pitch, s.Gain, s.Tract} {
+		writeInt(h, int64(math.Float64bits(f)))
+	}
+	flags := 0
+	for i, on := range []bool{s.Silent, s.Whisper, s.Soft, s.Compress} {
+		if on {
+			flags |= 1 << i
+		}
+	}
+	writeInt(h, int64(flags))
+	writeInt(h, int64(s.Group))
+	writeInt(h, int64(s.Most))
 }
 
 // cut is the key of the same speech, cut at limit.

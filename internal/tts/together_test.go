@@ -16,7 +16,7 @@ import (
 // waiting is an engine that speaks when it is let go.
 func waiting() (e *fakeEngine, letGo chan struct{}) {
 	letGo = make(chan struct{})
-	e = &fakeEngine{before: func(ctx context.Context) error {
+	e = &fakeEngine{before: func(ctx context.Context, _ tts.Phrase) error {
 		select {
 		case <-letGo:
 			return nil
@@ -105,7 +105,7 @@ func TestTogetherAllShareAFailure(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				letGo := make(chan struct{})
-				e := &fakeEngine{before: func(context.Context) error {
+				e := &fakeEngine{before: func(context.Context, tts.Phrase) error {
 					<-letGo
 					return failure
 				}}

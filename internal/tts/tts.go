@@ -1,8 +1,9 @@
 // Package tts turns the content of voice messages into speech. It takes markup apart with
-// package ssml, has an engine speak the texts, joins them with the pauses, and keeps the
-// result as a WAV file, so that a campaign speaks each distinct text once.
+// package ssml, has an engine speak the texts, joins them with pauses and tones at one level, and
+// keeps the result as a WAV file, so that a campaign speaks each distinct text once.
 //
-// It never gives markup to an engine, and it knows nothing of telephony.
+// It gives markup to an engine only if that is a DocumentEngine, and it knows nothing of
+// telephony.
 package tts
 
 import (
@@ -27,21 +28,32 @@ const MaxSpeech = 330 * time.Second
 
 // Options are what a Synthesizer is made from. The zero value estimates.
 type Options struct {
-	Engine      Engine                // nil = none is installed: durations are estimated
-	Dir         string                // where files are kept, made if missing; "" = no files
-	CacheBytes  int64                 // most bytes in Dir; 0 = DefaultCacheBytes
-	Concurrency int                   // texts spoken at once; 0 = GOMAXPROCS
-	Log         *slog.Logger          // nil = nothing is logged
-	Registerer  prometheus.Registerer // nil = nothing is measured
+	Engine      Engine // nil = none is installed: durations are estimated
+	Dir         string // where files are kept, made if missing; "" = no files
+	CacheBytes  int64  // most bytes in Dir; 0 = DefaultCacheBytes
+	Concurrency int    // phrases spoken at once, of all messages; 0 = GOMAXPROCS
+	// Timeout is how long the engine may speak at one message, all phrases together. The time that
+	// they wait for their turn does not count. 0 = DefaultTimeout.
+	Timeout    time.Duration
+	Log        *slog.Logger          // nil = nothing is logged
+	Registerer prometheus.Registerer // nil = nothing is measured
 }
 
-// DefaultCacheBytes is about six hours of speech.
-const DefaultCacheBytes = 1 << 30
+const (
+	// DefaultCacheBytes is about six hours of speech.
+	DefaultCacheBytes = 1 << 30
+
+	// DefaultTimeout is enough for a message of hundreds of phrases. The engine of this project
+	// speaks five minutes in less than a second; a neural one may need as long as it speaks.
+	DefaultTimeout = 2 * time.Minute
+)
 
 // Synthesizer is a voice.Synthesizer. It is safe for concurrent use and needs no closing.
 type Synthesizer struct {
 	engine  Engine
 	slots   chan struct{}
+	timeout time.Duration
+	log     *slog.Logger
 	cache   *cache
 	flights flights
 	metrics *metrics
@@ -61,7 +73,10 @@ func New(o Options) (*Synthesizer, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = runtime.GOMAXPROCS(0)
 	}
-	s := &Synthesizer{engine: o.Engine, slots: make(chan struct{}, o.Concurrency)}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	s := &Synthesizer{engine: o.Engine, slots: make(chan struct{}, o.Concurrency), timeout: o.Timeout, log: o.Log}
 	s.metrics = newMetrics(o.Registerer)
 	if o.Engine == nil {
 		return s, nil
@@ -81,7 +96,10 @@ func (s *Synthesizer) Check(c voice.Content) error {
 		return err
 	}
 	for _, p := range pieces {
-		if err := s.engine.Check(p.Text, c.Language); err != nil {
+		if p.Text == "" {
+			continue
+		}
+		if err := s.engine.Check(p.Text, languageOf(p.Style.Language, c.Language)); err != nil {
 			return err
 		}
 	}
@@ -105,7 +123,7 @@ func (s *Synthesizer) Synthesize(ctx context.Context, c voice.Content, limit tim
 		s.metrics.done(estimated)
 		return voice.Speech{Duration: min(estimate(pieces), limit), Estimated: true}, nil
 	}
-	whole := keyOf(s.engine, c, pieces)
+	whole := s.keyOf(c, pieces)
 	if speech, ok := s.cached(whole, limit); ok {
 		s.metrics.done(hit)
 		return speech, nil
@@ -161,60 +179,27 @@ func (s *Synthesizer) cut(whole key, limit time.Duration) error {
 	return s.cache.put(whole.cut(limit), sound, sound.Samples())
 }
 
-// speak has the engine speak the texts and puts the whole into the cache.
+// speak has the engine speak the content and puts the whole into the cache.
 func (s *Synthesizer) speak(ctx context.Context, whole key, c voice.Content, pieces []ssml.Piece) error {
 	defer s.metrics.measure(time.Now())
-	sound, err := s.join(ctx, c, pieces)
+	t := &turns{s: s, left: s.timeout}
+	var sound wav.Sound
+	var err error
+	if engine, ok := s.documents(c); ok {
+		sound, err = t.document(ctx, engine, c)
+	} else {
+		sound, err = t.perform(ctx, c, pieces)
+	}
 	if err != nil {
 		return err
 	}
 	return s.cache.put(whole, sound, sound.Samples())
 }
 
-// join speaks the texts, up to MaxSpeech, and puts the pauses between them.
-func (s *Synthesizer) join(ctx context.Context, c voice.Content, pieces []ssml.Piece) (wav.Sound, error) {
-	var whole wav.Sound
-	var pause time.Duration // since the last text
-	for _, p := range pieces {
-		if whole.Duration()+pause >= MaxSpeech {
-			break
-		}
-		if p.Text == "" {
-			pause += p.Pause
-			continue
-		}
-		sound, err := s.speakText(ctx, p.Text, c)
-		if err != nil {
-			return wav.Sound{}, err
-		}
-		if whole.Rate != 0 && sound.Rate != whole.Rate {
-			return wav.Sound{}, fmt.Errorf("%s speaks at %d and at %d samples a second", s.engine.Name(), whole.Rate, sound.Rate)
-		}
-		whole.Rate = sound.Rate
-		whole.PCM = append(whole.PCM, wav.Silence(pause, whole.Rate)...)
-		whole.PCM = append(whole.PCM, sound.PCM...)
-		pause = 0
-	}
-	if whole.Rate == 0 {
-		whole.Rate = silenceRate
-	}
-	whole.PCM = append(whole.PCM, wav.Silence(min(pause, MaxSpeech), whole.Rate)...)
-	return whole.Cut(MaxSpeech), nil
-}
-
-// silenceRate is the rate of speech that has no words.
-const silenceRate = 8000
-
-// speakText waits for its turn. Turns are taken by text, not by message, so that one
-// message of many texts does not hold up the others.
-func (s *Synthesizer) speakText(ctx context.Context, text string, c voice.Content) (wav.Sound, error) {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return wav.Sound{}, ctx.Err()
-	}
-	return s.engine.Speak(ctx, Phrase{Text: text, Voice: c.Voice, Language: c.Language})
+// documents returns the engine if it is given this content whole.
+func (s *Synthesizer) documents(c voice.Content) (DocumentEngine, bool) {
+	engine, ok := s.engine.(DocumentEngine)
+	return engine, ok && c.Kind == voice.SSML
 }
 
 // piecesOf is what is spoken. Only SSML is taken apart; all other content is spoken as it

@@ -1,10 +1,10 @@
 package tts_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,17 +27,20 @@ func TestMain(m *testing.M) {
 const (
 	fakeRate   = 8000
 	perLetter  = 100 * time.Millisecond
-	fakeSample = 0x11 // both bytes of every sample the fake speaks; silence is 0
+	fakeSample = 3000 // every sample the fake speaks; silence is 0
 )
 
-// fakeEngine takes 100 ms of speech for every letter.
+// fakeEngine takes 100 ms of speech for every letter, less at higher rates.
 type fakeEngine struct {
 	version string
-	before  func(ctx context.Context) error // nil = nothing happens before it speaks
+	before  func(ctx context.Context, p tts.Phrase) error // nil = nothing happens before it speaks
 	check   error
+	steady  bool                     // overlooks rates
+	rate    func(p tts.Phrase) int   // samples a second; nil = fakeRate
+	sample  func(p tts.Phrase) int16 // nil = one for all
 
-	mu    sync.Mutex
-	texts []string // what it was given to speak
+	mu      sync.Mutex
+	phrases []tts.Phrase // what it was given to speak
 }
 
 func (e *fakeEngine) Name() string               { return "fake" }
@@ -46,21 +49,40 @@ func (e *fakeEngine) Check(string, string) error { return e.check }
 
 func (e *fakeEngine) Speak(ctx context.Context, p tts.Phrase) (wav.Sound, error) {
 	e.mu.Lock()
-	e.texts = append(e.texts, p.Text)
+	e.phrases = append(e.phrases, p)
 	e.mu.Unlock()
 	if e.before != nil {
-		if err := e.before(ctx); err != nil {
+		if err := e.before(ctx, p); err != nil {
 			return wav.Sound{}, err
 		}
 	}
-	n := wav.Samples(time.Duration(len(p.Text))*perLetter, fakeRate)
-	return wav.Sound{Rate: fakeRate, PCM: bytes.Repeat([]byte{fakeSample, fakeSample}, n)}, nil
+	d := time.Duration(len(p.Text)) * perLetter
+	if !e.steady && p.Rate != 0 {
+		d = time.Duration(float64(d) / p.Rate)
+	}
+	rate, sample := fakeRate, int16(fakeSample)
+	if e.rate != nil {
+		rate = e.rate(p)
+	}
+	if e.sample != nil {
+		sample = e.sample(p)
+	}
+	return wav.New(rate, slices.Repeat([]int16{sample}, wav.Samples(d, rate))), nil
 }
 
+// spoken are the texts it was given.
 func (e *fakeEngine) spoken() []string {
+	var texts []string
+	for _, p := range e.given() {
+		texts = append(texts, p.Text)
+	}
+	return texts
+}
+
+func (e *fakeEngine) given() []tts.Phrase {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]string(nil), e.texts...)
+	return slices.Clone(e.phrases)
 }
 
 func open(tb testing.TB, o tts.Options) *tts.Synthesizer {
@@ -105,16 +127,17 @@ func load(tb testing.TB, s voice.Speech) wav.Sound {
 // shape writes a sound as runs of speech and silence.
 func shape(s wav.Sound) string {
 	var runs []string
-	for i := 0; i < len(s.PCM); {
+	pcm := s.Int16()
+	for i := 0; i < len(pcm); {
 		j := i
-		for j < len(s.PCM) && s.PCM[j] == s.PCM[i] {
+		for j < len(pcm) && (pcm[j] == 0) == (pcm[i] == 0) {
 			j++
 		}
 		kind := "speech"
-		if s.PCM[i] == 0 {
+		if pcm[i] == 0 {
 			kind = "silence"
 		}
-		runs = append(runs, fmt.Sprintf("%s %v", kind, wav.Duration((j-i)/2, s.Rate)))
+		runs = append(runs, fmt.Sprintf("%s %v", kind, wav.Duration(j-i, s.Rate)))
 		i = j
 	}
 	return strings.Join(runs, ", ")
@@ -171,7 +194,7 @@ func TestSynthesizeKeepsWhatSoundsDifferentApart(t *testing.T) {
 	}
 	s := open(t, tts.Options{Engine: &fakeEngine{version: "1"}, Dir: dir})
 	for _, alike := range []voice.Content{
-		markup("Hello"), markup("<emphasis>Hello</emphasis>\n"), other(func(c *voice.Content) { c.Kind = voice.CallInstructions }),
+		markup("Hello"), markup("<w role='amazon:NN'>Hello</w>\n"), other(func(c *voice.Content) { c.Kind = voice.CallInstructions }),
 	} {
 		if got := synthesize(t, s, alike, 0).File; seen[got] != 0 || got == "" {
 			t.Errorf("%q has a file of its own, though it is spoken like %q", alike.Text, base.Text)
@@ -196,7 +219,7 @@ func TestSynthesizeJoinsTextsAndPauses(t *testing.T) {
 		{``, nil, ""},
 	} {
 		e := &fakeEngine{}
-		s := open(t, tts.Options{Engine: e, Dir: t.TempDir()})
+		s := open(t, tts.Options{Engine: e, Dir: t.TempDir(), Concurrency: 1})
 		sound := load(t, synthesize(t, s, markup(tc.in), 0))
 		if got := shape(sound); got != tc.shape {
 			t.Errorf("%q sounds like %q, want %q", tc.in, got, tc.shape)
@@ -266,7 +289,7 @@ func TestSynthesizeCutsAtTheLimit(t *testing.T) {
 func TestSynthesizeBoundsEveryMessage(t *testing.T) {
 	t.Parallel()
 	e := &fakeEngine{}
-	s := open(t, tts.Options{Engine: e, Dir: t.TempDir()})
+	s := open(t, tts.Options{Engine: e, Dir: t.TempDir(), Concurrency: 1})
 	pauses := synthesize(t, s, markup(`a`+strings.Repeat(`<break time="10s"/>`, 300)), 0)
 	load(t, pauses)
 	long := strings.Repeat("x", 1000) // 100 s
@@ -288,7 +311,7 @@ func TestSynthesizeFails(t *testing.T) {
 		t.Errorf("Synthesize of bad markup = %v, want fault.Invalid", err)
 	}
 	broken := errors.New("the engine broke down")
-	e := &fakeEngine{before: func(context.Context) error { return broken }}
+	e := &fakeEngine{before: func(context.Context, tts.Phrase) error { return broken }}
 	s = open(t, tts.Options{Engine: e, Dir: t.TempDir()})
 	for range 2 {
 		if _, err := s.Synthesize(t.Context(), plain("Hello"), 0); !errors.Is(err, broken) {
