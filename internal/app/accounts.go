@@ -41,9 +41,12 @@ func accounts(cfg *config.Config) *account.Directory {
 	return account.NewDirectory(keys...)
 }
 
-// countsDays reports whether an account has a limit that is counted over a day, so that
-// accepted messages must be kept for recounting them after a restart.
+// countsDays reports whether there is a limit that is counted over a day, so that accepted
+// messages must be kept for recounting them after a restart.
 func countsDays(cfg *config.Config, dir *account.Directory) bool {
+	if cfg.Voice.Guards.CallsPerDay > 0 {
+		return true
+	}
 	ids := []string{testAccount}
 	for _, a := range cfg.Accounts {
 		ids = append(ids, a.ID)

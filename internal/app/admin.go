@@ -17,16 +17,14 @@ func (a *App) adminHandler() http.Handler {
 	server := &admin.Server{
 		Version: a.version, Token: string(a.cfg.AdminToken), Gatherer: a.metrics, Log: a.log.With("room", "admin"),
 		Events: eventLog{a.store.Events()}, Deliveries: a.courier, Letters: a.store.DeadLetters(),
-		Destinations: operator{a}, Replayer: operator{a},
+		Destinations: operator{a}, Replayer: operator{a}, Carrier: a.carrier,
 		Parts: []admin.Part{
 			{Name: "store", Check: a.storeStatus},
 			{Name: "deliveries", Check: a.deliveryStatus},
 			{Name: "speech", Check: func() admin.PartStatus {
 				return admin.PartStatus{Ready: true, State: "ok", Detail: a.speech}
 			}},
-			{Name: "carrier", Check: func() admin.PartStatus {
-				return admin.PartStatus{Ready: true, State: "simulated", Detail: fmt.Sprintf("simulated phones, at %v times real time", a.cfg.Voice.Simulator.Speed)}
-			}},
+			{Name: "carrier", Check: a.carrier.status},
 		},
 	}
 	return server.Handler()

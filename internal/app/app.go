@@ -23,7 +23,6 @@ import (
 	"tidings/internal/fanout"
 	"tidings/internal/lifecycle"
 	"tidings/internal/natsstore"
-	"tidings/internal/simulator"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/file"
@@ -45,7 +44,7 @@ type App struct {
 	alarms   *alarm.Watcher
 	courier  *fanout.Courier
 	router   *fanout.Router
-	dialer   *simulator.Dialer
+	carrier  carrier
 	runner   *voice.Runner
 	api      *listener
 	admin    *listener
@@ -99,22 +98,25 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	return a, nil
 }
 
+// grace is how long a service may take to stop, beside what it waits for by its nature.
+const grace = 15 * time.Second
+
 // Run serves until ctx ends, then stops in reverse order: first the listeners, so that
 // nothing new is accepted; last the store, so that everything accepted is on disk.
 func (a *App) Run(ctx context.Context) error {
-	a.log.Info("ready", "api", a.APIURL(), "admin", a.AdminURL(), "data", a.cfg.Data, "quotas", string(a.cfg.Quotas), "speech", a.speech)
-	const grace = 15 * time.Second
-	err := lifecycle.Run(ctx,
-		lifecycle.Service{Name: "store", Grace: grace, Run: a.store.Run},
-		lifecycle.Service{Name: "courier", Grace: a.cfg.Delivery.Timeout + grace, Run: a.courier.Run},
-		lifecycle.Service{Name: "router", Grace: grace, Run: a.router.Run},
-		lifecycle.Service{Name: "files", Grace: grace, Run: a.files.Run},
-		lifecycle.Service{Name: "alarms", Grace: grace, Run: a.alarms.Run},
-		lifecycle.Service{Name: "simulator", Grace: grace, Run: a.dialer.Run},
+	a.log.Info("ready", "api", a.APIURL(), "admin", a.AdminURL(), "data", a.cfg.Data, "quotas", string(a.cfg.Quotas), "speech", a.speech, "carrier", a.carrier.words)
+	below := []lifecycle.Service{
+		{Name: "store", Grace: grace, Run: a.store.Run},
+		{Name: "courier", Grace: a.cfg.Delivery.Timeout + grace, Run: a.courier.Run},
+		{Name: "router", Grace: grace, Run: a.router.Run},
+		{Name: "files", Grace: grace, Run: a.files.Run},
+		{Name: "alarms", Grace: grace, Run: a.alarms.Run},
+	}
+	err := lifecycle.Run(ctx, a.carrier.run(below,
 		lifecycle.Service{Name: "calls", Grace: a.cfg.Voice.Drain + grace, Run: a.runner.Run},
 		lifecycle.Service{Name: "admin", Grace: grace, Run: a.admin.serve},
 		lifecycle.Service{Name: "api", Grace: grace, Run: a.api.serve},
-	)
+	)...)
 	return errors.Join(err, a.close())
 }
 

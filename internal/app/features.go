@@ -16,7 +16,6 @@ import (
 	"tidings/internal/fanout"
 	"tidings/internal/natsstore"
 	"tidings/internal/quota"
-	"tidings/internal/simulator"
 	"tidings/internal/sink"
 	"tidings/internal/tenant"
 	"tidings/internal/tts"
@@ -49,29 +48,20 @@ func (a *App) openVoice(ctx context.Context) (*voice.Service, error) {
 		return nil, err
 	}
 	cfg := a.cfg.Voice
-	options := simulator.Options{
-		Speed: cfg.Simulator.Speed, Keep: cfg.Simulator.KeepRecordings, Numbers: map[string]string{},
-		Log: a.log.With("room", "simulator"), Cut: cutWAV,
-	}
-	for _, n := range cfg.Simulator.Numbers {
-		options.Numbers[n.Number] = n.Behavior
-	}
-	if cfg.Simulator.KeepRecordings > 0 {
-		options.Recordings = a.dir.Path("recordings")
-	}
-	if a.dialer, err = simulator.New(options); err != nil {
+	if a.carrier, err = a.openCarrier(); err != nil {
 		return nil, err
 	}
 	metrics := voice.NewMetrics(a.metrics)
 	log := a.log.With("room", "voice")
 	a.runner = &voice.Runner{
-		Queue: a.store.Messages(), Publisher: a.store.Events(), Synthesizer: speech, Dialer: a.dialer,
+		Queue: a.store.Messages(), Publisher: a.store.Events(), Synthesizer: speech, Dialer: a.carrier.dialer,
 		Records: voice.Recorder{Words: voice.Words(cfg.EventWords)},
 		Lines:   cfg.Lines, Drain: cfg.Drain, Personal: a.cfg.Log.PersonalData, Log: log, Metrics: metrics,
 	}
 	service := &voice.Service{
 		Queue: a.store.Messages(), Sets: a.store.ConfigurationSets(), Accounts: a.accounts, Windows: quota.NewWindows(),
-		Check: speech.Check, CallInstructions: cfg.CallInstructions, Log: log, Metrics: metrics,
+		Guards: voice.Guards{Prefixes: cfg.Guards.Prefixes, CallsPerDay: cfg.Guards.CallsPerDay},
+		Check:  speech.Check, CallInstructions: cfg.CallInstructions, Log: log, Metrics: metrics,
 	}
 	if !countsDays(a.cfg, a.accounts) {
 		return service, nil
