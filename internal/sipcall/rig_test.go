@@ -40,6 +40,7 @@ type rig struct {
 	pool   *siptrunk.Pool
 	callee *callee
 	speech voice.Speech
+	stop   func() // ends Run, once
 }
 
 // setUp is what a test may change before the rig is made.
@@ -89,9 +90,12 @@ func newRig(t testing.TB, change ...func(*setUp)) *rig {
 	media, stopMedia := context.WithCancel(context.Background())
 	var turning sync.WaitGroup
 	turning.Go(func() { _ = s.Media.Run(media) })
-	t.Cleanup(func() {
+	r.stop = sync.OnceFunc(func() {
 		stop()
 		running.Wait()
+	})
+	t.Cleanup(func() {
+		r.stop()
 		stopMedia()
 		turning.Wait()
 	})
@@ -297,12 +301,39 @@ func (c *callee) next() sip.Message {
 	}
 }
 
+// takesAgain waits for the repetition of a request.
+func (c *callee) takesAgain(method sip.RequestMethod) {
+	c.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case m := <-c.in:
+			if r, ok := m.(*sip.Request); ok && r.Method == method {
+				return
+			}
+		case <-deadline:
+			c.Fatalf("%s is not repeated", method)
+		}
+	}
+}
+
 // takes waits for a request.
 func (c *callee) takes(method sip.RequestMethod) *sip.Request {
 	c.Helper()
-	r, ok := c.next().(*sip.Request)
-	if !ok || r.Method != method {
-		c.Fatalf("a message that is no %s: %v", method, r)
+	r := c.takesAny()
+	if r.Method != method {
+		c.Fatalf("a request that is no %s: %v", method, r)
+	}
+	return r
+}
+
+// takesAny waits for a request, whichever it is.
+func (c *callee) takesAny() *sip.Request {
+	c.Helper()
+	m := c.next()
+	r, ok := m.(*sip.Request)
+	if !ok {
+		c.Fatalf("a message that is no request: %v", m)
 	}
 	return r
 }
@@ -406,16 +437,20 @@ func (c *callee) request(invite *sip.Request, method sip.RequestMethod, seq uint
 // asks sends a request within the call.
 func (c *callee) asks(r *sip.Request) { c.sends(r, r.Recipient.HostPort()) }
 
-// pickUp lets a call ring, be answered, and takes the ACK.
-func (c *callee) pickUp(edit ...func(*sip.Response)) (invite, ack *sip.Request) {
-	c.Helper()
-	invite = c.takes(sip.INVITE)
-	c.answers(invite, 180, "Ringing")
-	c.answers(invite, 200, "OK", append([]func(*sip.Response){c.describes()}, edit...)...)
-	return invite, c.takes(sip.ACK)
+// pickUp lets a call ring, answers it, and takes the ACK. It waits for the ringing to be
+// reported: responses that come at once may be handled in any order.
+func (r *rig) pickUp(c *placed, edit ...func(*sip.Response)) (invite, ack *sip.Request) {
+	r.Helper()
+	invite = r.callee.takes(sip.INVITE)
+	r.callee.answers(invite, 180, "Ringing")
+	c.sees(event.VoiceRinging)
+	r.callee.answers(invite, 200, "OK", append([]func(*sip.Response){r.callee.describes()}, edit...)...)
+	ack = r.callee.takes(sip.ACK)
+	c.sees(event.VoiceAnswered)
+	return invite, ack
 }
 
-// hangsUp takes the BYE and answers it.
+// isHungUp takes the BYE and answers it.
 func (c *callee) isHungUp() *sip.Request {
 	c.Helper()
 	bye := c.takes(sip.BYE)
