@@ -31,7 +31,7 @@ const (
 	dialTimeout = 10 * time.Second
 	// credentialTimeout bounds a request for credentials.
 	credentialTimeout = 10 * time.Second
-	maxRefusal  = 64 << 10 // bytes that are read of an answer without sound
+	maxRefusal        = 64 << 10 // bytes that are read of an answer without sound
 )
 
 // Options say how Polly is reached. The zero value takes everything from where the AWS CLI

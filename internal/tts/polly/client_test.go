@@ -1,6 +1,8 @@
 package polly
 
 import (
+	"bytes"
+	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -71,6 +73,27 @@ func TestProfile(t *testing.T) {
 	}
 	if _, err := newEngine(t.Context(), Options{Profile: "nowhere"}, time.Millisecond, files, none); err == nil || !strings.Contains(err.Error(), "no region") {
 		t.Errorf("New without a region = %v, want an error", err)
+	}
+}
+
+// TestCertificates: the certificates that AWS_CA_BUNDLE names count for Polly, too.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	d := prepareDouble(t)
+	d.server.StartTLS()
+	phrase := tts.Phrase{Text: "Hello", Voice: "Joanna", Language: "en-US"}
+	o := d.options()
+	o.MaxAttempts = 1
+	if _, err := engine(t, o).Speak(t.Context(), phrase); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("Speak with a certificate of nobody = %v, want an error", err)
+	}
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: d.server.Certificate().Raw})
+	e, err := newEngine(t.Context(), o, time.Millisecond, config.WithCustomCABundle(bytes.NewReader(bundle)))
+	if err != nil {
+		t.Fatalf("New = %v", err)
+	}
+	if _, err := e.Speak(t.Context(), phrase); err != nil {
+		t.Errorf("Speak with a certificate of the bundle = %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -46,11 +47,21 @@ type double struct {
 	asked  []wire
 }
 
-func newDouble(tb testing.TB) *double {
+// prepareDouble makes a double that is not started.
+func prepareDouble(tb testing.TB) *double {
 	tb.Helper()
 	d := &double{}
-	d.server = httptest.NewServer(http.HandlerFunc(d.serve))
+	d.server = httptest.NewUnstartedServer(http.HandlerFunc(d.serve))
+	d.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of those who do not trust it
 	tb.Cleanup(d.server.Close)
+	return d
+}
+
+// newDouble starts a double.
+func newDouble(tb testing.TB) *double {
+	tb.Helper()
+	d := prepareDouble(tb)
+	d.server.Start()
 	return d
 }
 

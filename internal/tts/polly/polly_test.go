@@ -26,42 +26,51 @@ func TestSpeak(t *testing.T) {
 	}{
 		"plain": {
 			tts.Phrase{Text: " Hello, <world>\x00 &\n1 ", Voice: "joanna", Language: "en-US", Rate: 1},
-			"", wire{Engine: "standard", Text: "Hello, <world> &\n1", TextType: "text", VoiceId: "Joanna"},
+			"",
+			wire{Engine: "standard", Text: "Hello, <world> &\n1", TextType: "text", VoiceId: "Joanna"},
 		},
 		"bilingual, first": {
 			tts.Phrase{Text: "Hello", Voice: "Aditi", Language: "en-IN"},
-			"", wire{Engine: "standard", Text: "Hello", TextType: "text", VoiceId: "Aditi"},
+			"",
+			wire{Engine: "standard", Text: "Hello", TextType: "text", VoiceId: "Aditi"},
 		},
 		"bilingual, second": {
 			tts.Phrase{Text: "नमस्ते", Voice: "Aditi", Language: "hi-IN"},
-			"", wire{Engine: "standard", Text: "नमस्ते", TextType: "text", VoiceId: "Aditi", LanguageCode: "hi-IN"},
+			"",
+			wire{Engine: "standard", Text: "नमस्ते", TextType: "text", VoiceId: "Aditi", LanguageCode: "hi-IN"},
 		},
 		"foreign language": {
 			tts.Phrase{Text: "Ça va", Voice: "Joanna", Language: "fr-FR"},
-			"", wire{Engine: "standard", Text: `<speak><lang xml:lang="fr-FR">Ça va</lang></speak>`, TextType: "ssml", VoiceId: "Joanna"},
+			"",
+			wire{Engine: "standard", Text: `<speak><lang xml:lang="fr-FR">Ça va</lang></speak>`, TextType: "ssml", VoiceId: "Joanna"},
 		},
 		"manner": {
 			tts.Phrase{Text: "a & b", Voice: "Joanna", Language: "en-US", Rate: 1.5, Pitch: 0.9, Whisper: true},
-			"", wire{
+			"",
+			wire{
 				Engine: "standard", TextType: "ssml", VoiceId: "Joanna",
 				Text: `<speak><amazon:effect name="whispered"><prosody rate="150%" pitch="-10%">a &amp; b</prosody></amazon:effect></speak>`,
 			},
 		},
 		"manner, neural": {
 			tts.Phrase{Text: "a", Voice: "Joanna", Language: "en-US", Rate: 1.5, Pitch: 0.9, Whisper: true},
-			Neural, wire{Engine: "neural", Text: `<speak><prosody rate="150%">a</prosody></speak>`, TextType: "ssml", VoiceId: "Joanna"},
+			Neural,
+			wire{Engine: "neural", Text: `<speak><prosody rate="150%">a</prosody></speak>`, TextType: "ssml", VoiceId: "Joanna"},
 		},
 		"whisper, neural": {
 			tts.Phrase{Text: "a", Voice: "Joanna", Language: "en-US", Whisper: true},
-			Neural, wire{Engine: "neural", Text: "a", TextType: "text", VoiceId: "Joanna"},
+			Neural,
+			wire{Engine: "neural", Text: "a", TextType: "text", VoiceId: "Joanna"},
 		},
 		"a newer voice": {
 			tts.Phrase{Text: "a", Voice: "Ruth", Language: "en-US"},
-			"", wire{Engine: "neural", Text: "a", TextType: "text", VoiceId: "Ruth"},
+			"",
+			wire{Engine: "neural", Text: "a", TextType: "text", VoiceId: "Ruth"},
 		},
 		"chosen engine": {
 			tts.Phrase{Text: "a", Voice: "Ruth", Language: "en-US"},
-			LongForm, wire{Engine: "long-form", Text: "a", TextType: "text", VoiceId: "Ruth"},
+			LongForm,
+			wire{Engine: "long-form", Text: "a", TextType: "text", VoiceId: "Ruth"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
