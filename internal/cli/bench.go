@@ -14,8 +14,9 @@ import (
 )
 
 type benchCmds struct {
-	Send benchSendCmd `cmd:"" help:"Signed, durable SendVoiceMessage: requests per second and latency."`
-	Sets benchSetsCmd `cmd:"" help:"Create and read configuration sets: requests per second and latency."`
+	Send  benchSendCmd  `cmd:"" help:"Signed, durable SendVoiceMessage: requests per second and latency."`
+	Sets  benchSetsCmd  `cmd:"" help:"Create and read configuration sets: requests per second and latency."`
+	Calls benchCallsCmd `cmd:"" help:"Calls through a SIP trunk, from the API to the final event on disk: calls per second."`
 }
 
 // load are the flags of a benchmark. Its client is a closed loop: each connection sends its
@@ -41,7 +42,7 @@ func (c benchSendCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	setUp := newAPIClient(s.API, demoRegion, "test", "test", http.DefaultClient)
+	setUp := newAPIClient(s.API, http.DefaultClient)
 	if err := (&demo{out: w.Stdout, api: setUp}).configure(ctx); err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (l load) round(ctx context.Context, url string, connections int, op operati
 	)
 	for i := range connections {
 		workers.Go(func() {
-			api := newAPIClient(url, demoRegion, "test", "test", &http.Client{Transport: transport})
+			api := newAPIClient(url, &http.Client{Transport: transport})
 			for n := 0; over.Err() == nil; n++ {
 				start := time.Now()
 				if err := op(ctx, api, i, n); err != nil {

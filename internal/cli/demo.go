@@ -68,7 +68,7 @@ func (c demoCmd) Run(ctx context.Context, w World) error {
 
 	d := demo{
 		out: w.Stdout, data: c.Data, url: a.APIURL(),
-		api:   newAPIClient(a.APIURL(), demoRegion, "test", "test", http.DefaultClient),
+		api:   newAPIClient(a.APIURL(), http.DefaultClient),
 		admin: &admin.Client{URL: a.AdminURL()},
 	}
 	err = d.run(ctx)

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tidings/internal/phone"
+)
+
+type benchCallsCmd struct {
+	Calls       int           `default:"5000" help:"How many calls (${default})."`
+	Connections int           `default:"64" help:"How many connections ask for them (${default})."`
+	Speech      time.Duration `default:"100ms" help:"Length of each message, which is silent (${default})."`
+	Callee      string        `placeholder:"ADDRESS" help:"SIP callee that answers every call, such as sipp -sn uas; a phone in the process of the benchmark if left out."`
+	Data        string        `placeholder:"DIR" help:"Data directory of the server under test; a temporary one if left out."`
+}
+
+// maxBenchCalls bounds what a typing error can do.
+const maxBenchCalls = 1_000_000
+
+// benchTrunk is the configuration of the server under test: one trunk, and no pauses that
+// would say nothing about the server.
+const benchTrunk = `sip:
+  listen: 127.0.0.1:0
+  rtp_ports: any
+  greeting_delay: 0s
+  tail: 0s
+  trunks: [{name: bench, server: %q, prefixes: ["+"], options_interval: -1s}]
+voice: {lines: 100000}
+`
+
+// atOnce is the number of the phone that answers before it could ring.
+const atOnce = "+12065550110"
+
+// Run asks for the calls as fast as the connections allow, and waits until the last one's
+// final event is on disk.
+func (c benchCallsCmd) Run(ctx context.Context, w World) error {
+	if c.Calls < 1 || c.Calls > maxBenchCalls || c.Connections < 1 || c.Speech < 0 || c.Speech > 5*time.Minute {
+		return misuse{fmt.Errorf("--calls is 1 to %d, --connections at least 1, --speech at most 5m", maxBenchCalls)}
+	}
+	callee, hangUp, err := c.callee(ctx)
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	dir, err := os.MkdirTemp("", "tidings-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "bench.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, benchTrunk, callee), 0o600); err != nil {
+		return err
+	}
+	s, err := startServer(ctx, c.Data, "TIDINGS_CONFIG="+file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.stop() }()
+	if err := (&demo{out: io.Discard, api: newAPIClient(s.API, http.DefaultClient)}).configure(ctx); err != nil {
+		return err
+	}
+	return c.measure(ctx, w, s)
+}
+
+// callee finds who answers.
+func (c benchCallsCmd) callee(ctx context.Context) (address string, hangUp func(), err error) {
+	if c.Callee != "" {
+		return c.Callee, func() {}, nil
+	}
+	p, err := phone.New(phone.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = p.Run(ctx) }()
+	return p.Addr(), func() { cancel(); <-done }, nil
+}
+
+func (c benchCallsCmd) measure(ctx context.Context, w World, s *server) error {
+	raw, err := rawDisk(s.data)
+	if err != nil {
+		return err
+	}
+	cpu, begun := s.cpu(), time.Now()
+	if err := c.ask(ctx, s.API); err != nil {
+		return err
+	}
+	asked := time.Since(begun)
+	outcomes, err := c.wait(ctx, s.Admin)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	fmt.Fprintf(w.Stdout, "raw disk: %.0f synced writes/s\n", raw)
+	fmt.Fprintf(w.Stdout, "%d messages accepted in %v: %.0f/s\n", c.Calls, asked.Round(time.Millisecond), float64(c.Calls)/asked.Seconds())
+	fmt.Fprintf(w.Stdout, "%d calls ended in %v: %.0f/s; server CPU %.0f %%, resident %s\n", c.Calls, took.Round(time.Millisecond),
+		float64(c.Calls)/took.Seconds(), 100*(s.cpu()-cpu).Seconds()/took.Seconds(), s.resident())
+	names := make([]string, 0, len(outcomes))
+	for name := range outcomes {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		fmt.Fprintf(w.Stdout, "  %s: %d\n", name, outcomes[name])
+	}
+	return nil
+}
+
+// ask sends the messages.
+func (c benchCallsCmd) ask(ctx context.Context, url string) error {
+	transport := &http.Transport{MaxIdleConnsPerHost: c.Connections, MaxConnsPerHost: c.Connections}
+	defer transport.CloseIdleConnections()
+	text := fmt.Sprintf(`<speak>%s</speak>`, pauses(c.Speech))
+	var left atomic.Int64
+	left.Store(int64(c.Calls))
+	var workers sync.WaitGroup
+	failures := make([]error, c.Connections)
+	for i := range c.Connections {
+		workers.Go(func() {
+			api := newAPIClient(url, &http.Client{Transport: transport})
+			for left.Add(-1) >= 0 && failures[i] == nil {
+				failures[i] = api.call(ctx, http.MethodPost, "/v1/sms-voice/voice/message", map[string]any{
+					"ConfigurationSetName": demoSet, "DestinationPhoneNumber": atOnce, "OriginationPhoneNumber": "+12065550199",
+					"Content": map[string]any{"SSMLMessage": map[string]string{"Text": text, "VoiceId": "Joanna"}},
+				}, nil)
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(failures...)
+}
+
+// pauses is SSML that lasts so long and says nothing.
+func pauses(d time.Duration) string {
+	const longest = 10 * time.Second // of one <break>
+	var b strings.Builder
+	for ; d > longest; d -= longest {
+		b.WriteString(`<break time="10s"/>`)
+	}
+	fmt.Fprintf(&b, `<break time="%dms"/>`, d.Milliseconds())
+	return b.String()
+}
+
+// wait returns the outcomes once as many calls have ended as were asked for.
+func (c benchCallsCmd) wait(ctx context.Context, admin string) (map[string]int, error) {
+	const pause = 50 * time.Millisecond
+	last, changed := 0, time.Now()
+	patience := c.Speech + time.Minute
+	for {
+		outcomes, err := ended(ctx, admin)
+		if err != nil {
+			return nil, err
+		}
+		all := 0
+		for _, n := range outcomes {
+			all += n
+		}
+		if all >= c.Calls {
+			return outcomes, nil
+		}
+		if all != last {
+			last, changed = all, time.Now()
+		}
+		if time.Since(changed) > patience {
+			return nil, fmt.Errorf("%d of %d calls have ended, and none for %v", all, c.Calls, patience)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// ended reads from the server's metrics how many calls have ended, by outcome.
+func ended(ctx context.Context, admin string) (map[string]int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/metrics", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	outcomes := map[string]int{}
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		rest, ok := strings.CutPrefix(lines.Text(), `tidings_voice_calls_total{outcome="`)
+		name, value, found := strings.Cut(rest, `"} `)
+		if !ok || !found {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+		outcomes[name] = int(n)
+	}
+	return outcomes, nil
+}
