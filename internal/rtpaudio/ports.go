@@ -15,7 +15,7 @@ const anyTries = 100
 // to must not fill the memory.
 const (
 	rtpBuffer  = 32 << 10
-	rtcpBuffer = 4 << 10
+	rtcpBuffer = 16 << 10
 )
 
 // ports gives out pairs of ports. The one that was free longest comes first, so that what
@@ -69,27 +69,21 @@ func (p *ports) take() (rtp, rtcp *socket, err error) {
 		ErrNoPort, p.first, p.last, (int(p.last)-int(p.first)+1)/2)
 }
 
-// takeAny lets the system choose one port and tries the one that makes it a pair.
+// takeAny lets the system choose a port and takes the pair that it belongs to. Both are
+// bound by number: Linux takes a port that it chose itself away when a socket is
+// disconnected, which following a redirected peer needs.
 func (p *ports) takeAny() (rtp, rtcp *socket, err error) {
 	for range anyTries {
-		one, err := listen(netip.AddrPortFrom(p.address, 0), rtpBuffer)
+		chosen, err := listen(netip.AddrPortFrom(p.address, 0), rtpBuffer)
 		if err != nil {
 			return nil, nil, err
 		}
-		port := one.port() &^ 1
-		if port != one.port() { // it is the second of a pair
-			one.close()
-			rtp, rtcp, err = p.pair(port)
-			if err == nil {
-				return rtp, rtcp, nil
-			}
-			continue
+		port := chosen.port() &^ 1
+		chosen.close()
+		rtp, rtcp, err = p.pair(port)
+		if err == nil || !errors.Is(err, errPortTaken) {
+			return rtp, rtcp, err
 		}
-		rtcp, err = listen(netip.AddrPortFrom(p.address, port+1), rtcpBuffer)
-		if err == nil {
-			return one, rtcp, nil
-		}
-		one.close()
 	}
 	return nil, nil, fmt.Errorf("%w: the system gave none in %d tries", ErrNoPort, anyTries)
 }
