@@ -19,7 +19,9 @@ import (
 	"tidings/internal/sink"
 	"tidings/internal/tenant"
 	"tidings/internal/tts"
+	"tidings/internal/tts/command"
 	"tidings/internal/tts/espeak"
+	"tidings/internal/tts/polly"
 	"tidings/internal/tts/wav"
 	"tidings/internal/voice"
 )
@@ -43,7 +45,7 @@ func (a *App) openStore(ctx context.Context) (err error) {
 
 // openVoice builds the voice channel: speech, carrier, and the life of calls.
 func (a *App) openVoice(ctx context.Context) (*voice.Service, error) {
-	speech, err := a.openSpeech()
+	speech, err := a.openSpeech(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,28 +76,59 @@ func (a *App) openVoice(ctx context.Context) (*voice.Service, error) {
 }
 
 // openSpeech finds the engine that the configuration asks for.
-func (a *App) openSpeech() (*tts.Synthesizer, error) {
+func (a *App) openSpeech(ctx context.Context) (*tts.Synthesizer, error) {
 	cfg := a.cfg.Speech
 	options := tts.Options{
 		Dir: a.dir.Path("speech"), CacheBytes: int64(cfg.CacheBytes), Concurrency: cfg.Concurrency,
 		Log: a.log.With("room", "speech"), Registerer: a.metrics,
 	}
 	a.speech = "estimated: texts are not spoken, durations are guessed"
-	if cfg.Engine == "estimate" {
-		return tts.New(options)
-	}
-	engine, err := espeak.Find(cfg.Espeak)
-	switch {
-	case err == nil:
-		options.Engine = engine
-		a.speech = engine.Name() + " " + engine.Version()
-	case cfg.Engine == "auto" && errors.Is(err, exec.ErrNotFound):
-		a.speech = "estimated: espeak-ng is not installed (apt-get install espeak-ng), so texts are not spoken and durations are guessed"
-		a.log.Warn("no speech engine", "speech", a.speech)
-	default:
+	engine, err := a.engine(ctx)
+	if err != nil {
 		return nil, err
 	}
+	if engine != nil {
+		options.Engine = engine
+		a.speech = engine.Name() + " " + engine.Version()
+	}
 	return tts.New(options)
+}
+
+// engine finds the speech engine that the configuration asks for; nil = texts are not
+// spoken.
+func (a *App) engine(ctx context.Context) (tts.Engine, error) {
+	cfg := &a.cfg.Speech
+	switch cfg.Engine {
+	case "estimate":
+		return nil, nil
+	case "polly":
+		return polly.New(ctx, polly.Options{
+			Kind: pollyKind(cfg.Polly.Engine), Region: cfg.Polly.Region, Profile: cfg.Polly.Profile, Endpoint: cfg.Polly.Endpoint,
+			AccessKeyID: cfg.Polly.AccessKeyID, SecretAccessKey: string(cfg.Polly.SecretKey), SessionToken: string(cfg.Polly.SessionToken),
+			Timeout: cfg.Timeout,
+		})
+	case "command":
+		c := &cfg.Command
+		return command.New(command.Options{Run: c.Run, Voices: c.Voices, SSML: c.SSML, Rate: c.Rate, Env: c.Env, Version: c.Version, Timeout: cfg.Timeout})
+	}
+	engine, err := espeak.Find(cfg.Espeak)
+	if cfg.Engine == "auto" && errors.Is(err, exec.ErrNotFound) {
+		a.speech = "estimated: espeak-ng is not installed (apt-get install espeak-ng), so texts are not spoken and durations are guessed"
+		a.log.Warn("no speech engine", "speech", a.speech)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err // not engine: a nil pointer in an interface is something
+	}
+	return engine, nil
+}
+
+// pollyKind is the kind of engine within Polly; auto is the cheapest that a voice has.
+func pollyKind(word string) polly.Kind {
+	if word == "auto" {
+		return ""
+	}
+	return polly.Kind(word)
 }
 
 // cutWAV writes the first part of src, of length d, to dst.

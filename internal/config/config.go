@@ -105,10 +105,13 @@ type Speech struct {
 
 // Polly is Amazon Polly as the speech engine.
 type Polly struct {
-	Region   string `yaml:"region"`
-	Engine   string `yaml:"engine"`   // standard, neural, long-form, generative
-	Profile  string `yaml:"profile"`  // of the AWS configuration files; "" = the default chain
-	Endpoint string `yaml:"endpoint"` // "" = AWS itself
+	Region       string `yaml:"region"`        // "" = that of the environment or of the profile
+	Engine       string `yaml:"engine"`        // auto, standard, neural, long-form, generative
+	Profile      string `yaml:"profile"`       // of the AWS configuration files; "" = the default chain
+	Endpoint     string `yaml:"endpoint"`      // "" = AWS itself
+	AccessKeyID  string `yaml:"access_key_id"` // "" = that of the profile or the chain
+	SecretKey    Secret `yaml:"secret_access_key"`
+	SessionToken Secret `yaml:"session_token"`
 }
 
 // SpeechCommand is any program as the speech engine.

@@ -96,7 +96,8 @@ func TestValidateChecksSpeech(t *testing.T) {
 	}{
 		{"Polly", func(s *config.Speech) { s.Engine, s.Polly.Region = "polly", "us-east-1" }, nil},
 		{"a command", func(s *config.Speech) { s.Engine, s.Command.Run = "command", []string{"piper"} }, nil},
-		{"Polly nowhere", func(s *config.Speech) { s.Engine = "polly" }, []string{"speech.polly.region"}},
+		{"half a key", func(s *config.Speech) { s.Engine, s.Polly.AccessKeyID = "polly", "AKIDEXAMPLE" }, []string{"speech.polly"}},
+		{"a secret that is not there", func(s *config.Speech) { s.Polly.SecretKey = "env:NOT_SET" }, []string{"speech.polly", "speech.polly.secret_access_key"}},
 		{"an engine of Polly", func(s *config.Speech) { s.Polly.Engine = "best" }, []string{"speech.polly.engine"}},
 		{"a command that is not used", func(s *config.Speech) { s.Command.Run = []string{"piper"} }, []string{"speech.command.run"}},
 		{"no command", func(s *config.Speech) { s.Engine = "command" }, []string{"speech.command.run"}},

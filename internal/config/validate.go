@@ -24,7 +24,7 @@ func (c *Config) Validate(getenv func(string) string) error {
 	c.checkAccounts(&p, getenv)
 	c.checkVoice(&p)
 	c.checkSIP(&p, getenv)
-	c.checkSpeech(&p)
+	c.checkSpeech(&p, getenv)
 	c.checkDestinations(&p, getenv)
 	c.checkDelivery(&p)
 	c.checkStorage(&p)
@@ -156,18 +156,20 @@ func (c *Config) checkVoice(p *Problems) {
 	between(p, "voice.simulator.keep_recordings", c.Voice.Simulator.KeepRecordings, 0, 10*365*24*time.Hour)
 }
 
-func (c *Config) checkSpeech(p *Problems) {
+func (c *Config) checkSpeech(p *Problems, getenv func(string) string) {
 	s := &c.Speech
 	oneOf(p, "speech.engine", s.Engine, "auto", "espeak", "polly", "command", "estimate")
 	between(p, "speech.cache_bytes", s.CacheBytes, 1<<20, 1<<50)
 	between(p, "speech.concurrency", s.Concurrency, 0, 1024)
 	between(p, "speech.timeout", s.Timeout, time.Second, 10*time.Minute)
-	oneOf(p, "speech.polly.engine", s.Polly.Engine, "standard", "neural", "long-form", "generative")
+	oneOf(p, "speech.polly.engine", s.Polly.Engine, "auto", "standard", "neural", "long-form", "generative")
 	if s.Polly.Endpoint != "" {
 		checkURL(p, "speech.polly.endpoint", s.Polly.Endpoint)
 	}
-	if s.Engine == "polly" && s.Polly.Region == "" {
-		p.add("speech.polly.region", "", "say in which region Polly speaks, such as us-east-1")
+	resolve(p, "speech.polly.secret_access_key", &s.Polly.SecretKey, getenv)
+	resolve(p, "speech.polly.session_token", &s.Polly.SessionToken, getenv)
+	if (s.Polly.AccessKeyID == "") != (s.Polly.SecretKey == "") {
+		p.add("speech.polly", s.Polly.AccessKeyID, "give both access_key_id and secret_access_key, or neither for the default chain")
 	}
 	if (s.Engine == "command") != (len(s.Command.Run) > 0) {
 		p.add("speech.command.run", strings.Join(s.Command.Run, " "), "belongs to speech.engine: command; give both or neither")
