@@ -47,6 +47,7 @@ type settings struct {
 	Admin  string `placeholder:"ADDRESS" help:"Where health, metrics and the event log are served (admin)."`
 	Data   string `placeholder:"DIR" help:"Directory of everything that survives a restart (data)."`
 	Quotas string `placeholder:"MODE" help:"Limits: production, sandbox or off (quotas)."`
+	Trunk  string `placeholder:"ADDRESS" help:"One more SIP trunk, for all numbers that no other serves, such as the address of tidings phone (sip.trunks)."`
 }
 
 // file names the configuration file; "" = there is none.
@@ -71,6 +72,9 @@ func (s settings) load(w World) (*config.Config, error) {
 		{s.Admin, func(v string) { cfg.Admin = v }},
 		{s.Data, func(v string) { cfg.Data = v }},
 		{s.Quotas, func(v string) { cfg.Quotas = quota.Mode(v) }},
+		{s.Trunk, func(v string) {
+			cfg.SIP.Trunks = append(cfg.SIP.Trunks, config.Trunk{Name: "trunk", Server: v, Prefixes: []string{"+"}})
+		}},
 	} {
 		if flag.value != "" {
 			flag.set(flag.value)
