@@ -16,8 +16,10 @@ type Phrase struct {
 	// for the voice: 1 is normal, 2 twice as fast or one octave higher. 0 means 1.
 	Rate, Pitch float64
 	Whisper     bool
-	// Phonemes is how Text is pronounced, in the International Phonetic Alphabet; "" leaves
-	// it to the engine. An engine that cannot use them speaks Text.
+	// Phonemes is how the words of Text are pronounced, in the International Phonetic Alphabet, or,
+	// for Mandarin, in pinyin with the tones as numbers, such as "bo2"; "" leaves it to the
+	// engine. Punctuation at the end of Text is not among them, and still makes the melody. An
+	// engine that cannot use them speaks Text.
 	Phonemes string
 }
 
@@ -30,8 +32,9 @@ type Engine interface {
 	// does not take noticeable time.
 	Check(text, language string) error
 	// Speak speaks the phrase, whatever its text holds, as text. It does what it can of
-	// rate, pitch, whisper and phonemes, and leaves out what it cannot. Level and
-	// everything else is done to the sound later.
+	// rate, pitch, whisper and phonemes, and leaves out what it cannot. Rates of up to 10 are asked
+	// for. If it fails with phonemes, it is asked once more, without. Level and everything
+	// else is done to the sound later.
 	Speak(ctx context.Context, p Phrase) (wav.Sound, error)
 }
 

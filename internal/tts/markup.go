@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -43,14 +44,14 @@ func (p Phrase) SSML(lang string) string {
 	}
 	if p.Phonemes != "" {
 		alphabet := "ipa"
-		if p.Language == "cmn-CN" {
+		if strings.ContainsAny(p.Phonemes, "012345") { // the tones of pinyin; IPA has no figures
 			alphabet = "x-amazon-pinyin"
 		}
 		open("phoneme", ` alphabet="%s" ph="%s"`, alphabet, escape(p.Phonemes))
 	}
 	b.WriteString(escape(p.Text))
-	for i := len(ends) - 1; i >= 0; i-- {
-		b.WriteString(ends[i])
+	for _, end := range slices.Backward(ends) {
+		b.WriteString(end)
 	}
 	return b.String()
 }

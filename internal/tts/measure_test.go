@@ -36,14 +36,14 @@ func level(frame []float64) float64 {
 	return math.Sqrt(sum / float64(len(frame)))
 }
 
-// loudness is the level of all that is not silent, in decibels.
+// loudness is the level of a sound as a whole, in decibels.
 func loudness(s wav.Sound) float64 {
 	var sum float64
-	found := frames(s)
-	for _, f := range found {
-		sum += level(f) * level(f)
+	pcm := s.Int16()
+	for _, v := range pcm {
+		sum += float64(v) * float64(v)
 	}
-	return 10 * math.Log10(sum/float64(len(found)))
+	return 10 * math.Log10(sum/float64(len(pcm)))
 }
 
 // pitch is the median of the fundamental frequency of the frames that have one, in Hz,

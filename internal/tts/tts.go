@@ -43,9 +43,9 @@ const (
 	// DefaultCacheBytes is about six hours of speech.
 	DefaultCacheBytes = 1 << 30
 
-	// DefaultTimeout is enough for a message of hundreds of phrases. The engine of this project
-	// speaks five minutes in less than a second; a neural one may need as long as it speaks.
-	DefaultTimeout = 2 * time.Minute
+	// DefaultTimeout is enough for a message of hundreds of phrases, with an engine that is
+	// several times as fast as it speaks.
+	DefaultTimeout = time.Minute
 )
 
 // Synthesizer is a voice.Synthesizer. It is safe for concurrent use and needs no closing.

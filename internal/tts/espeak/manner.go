@@ -18,7 +18,7 @@ const (
 	// first ones make up for what is lost where a word ends. Measured with version 1.51.
 	gapUnit   = 29  // milliseconds
 	gapOffset = 50  // milliseconds
-	wordLasts = 343 // milliseconds: a minute by normalRate
+	wordLasts = 270 // milliseconds, of a word of usual length at the normal rate
 	slowest   = 0.477
 )
 
