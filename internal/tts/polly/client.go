@@ -162,19 +162,27 @@ func newHTTPClient(chain aws.HTTPClient) *http.Client {
 	}
 }
 
-// transport bounds answers that are refusals: the SDK reads those to their end.
+// transport bounds answers that are refusals, since the SDK reads those to their end, and
+// keeps the SDK from breaking off an answer that comes fast.
 type transport struct{ *http.Transport }
 
 // RoundTrip makes one request.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		// The SDK closes the body as soon as the answer begins. net/http may still be looking for the
+		// body's end; asked for it by WriteTo, a body that is closed fails, and the connection with it.
+		r = r.WithContext(r.Context()) // a copy: a RoundTripper must not change the request it is given
+		r.Body = body{r.Body, r.Body}
+	}
 	answer, err := t.Transport.RoundTrip(r)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		answer.Body = &bounded{io.LimitReader(answer.Body, maxRefusal), answer.Body}
+		answer.Body = body{io.LimitReader(answer.Body, maxRefusal), answer.Body}
 	}
 	return answer, err
 }
 
-type bounded struct {
+// body can be read and closed, and nothing else.
+type body struct {
 	io.Reader
 	io.Closer
 }
