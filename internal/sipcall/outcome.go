@@ -45,10 +45,7 @@ func judge(res *sip.Response, rang, declineIsBusy bool) verdict {
 	if !ours || rang || known && slices.Contains(calleesCauses, cause) {
 		return v
 	}
-	v.next = true
-	if res.StatusCode == 408 || res.StatusCode == 503 {
-		v.trouble, v.rest = v.outcome.Reason, retryAfter(res)
-	}
+	v.next, v.trouble, v.rest = true, v.outcome.Reason, retryAfter(res)
 	return v
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,7 @@ type rig struct {
 // setUp is what a test may change before the rig is made.
 type setUp struct {
 	sipcall.Options
+	callee *callee           // nil = one that speaks UDP
 	trunks []siptrunk.Config // the first one's server is the callee unless it has one
 	length time.Duration     // of the message
 }
@@ -53,13 +55,16 @@ type setUp struct {
 // newRig makes the rig. Its timers are short where a test would have to wait for them.
 func newRig(t testing.TB, change ...func(*setUp)) *rig {
 	t.Helper()
-	r := &rig{TB: t, callee: newCallee(t)}
 	s := &setUp{length: 100 * time.Millisecond}
 	s.Listen, s.Tail, s.GreetingDelay = "127.0.0.1:0", 20*time.Millisecond, 20*time.Millisecond
 	s.trunks = []siptrunk.Config{{Name: "carrier"}}
 	for _, c := range change {
 		c(s)
 	}
+	if s.callee == nil {
+		s.callee = newCallee(t)
+	}
+	r := &rig{TB: t, callee: s.callee}
 	for i := range s.trunks {
 		c := &s.trunks[i]
 		c.Server = cmp.Or(c.Server, r.callee.addr())
@@ -186,10 +191,11 @@ func (p *placed) ends(want event.Type, reason string) {
 // what it is told to.
 type callee struct {
 	testing.TB
-	conn *net.UDPConn
-	from net.Addr
-	in   chan sip.Message
-	seen []string // heads of what came, to drop repetitions
+	address   string // host:port
+	transport string // UDP, TCP or TLS
+	write     func(b []byte, to string) error
+	in        chan sip.Message
+	seen      []string // heads of what came, to drop repetitions
 
 	rtp   *net.UDPConn
 	mu    sync.Mutex
@@ -199,19 +205,54 @@ type callee struct {
 	sound chan struct{}
 }
 
+// newCallee makes a callee that speaks UDP.
 func newCallee(t testing.TB) *callee {
 	t.Helper()
-	c := &callee{TB: t, in: make(chan sip.Message, 64), sound: make(chan struct{}, 1)}
-	c.conn, c.rtp = socket(t), socket(t)
-	var reading sync.WaitGroup
-	reading.Go(c.read)
-	reading.Go(c.listen)
-	t.Cleanup(func() {
-		c.conn.Close()
-		c.rtp.Close()
-		reading.Wait()
+	c, reading := bareCallee(t)
+	conn := socket(t)
+	c.address, c.transport = conn.LocalAddr().String(), "UDP"
+	c.write = func(b []byte, to string) error {
+		addr, err := netip.ParseAddrPort(to)
+		if err != nil {
+			return err
+		}
+		_, err = conn.WriteToUDPAddrPort(b, addr)
+		return err
+	}
+	reading.Go(func() {
+		b := make([]byte, 65536)
+		for {
+			n, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			c.arrives(slices.Clone(b[:n]), from.String())
+		}
 	})
+	t.Cleanup(func() { conn.Close() }) // before the wait for the readers
 	return c
+}
+
+// bareCallee makes a callee without signalling. Its readers are waited for at the end.
+func bareCallee(t testing.TB) (*callee, *sync.WaitGroup) {
+	t.Helper()
+	c := &callee{TB: t, in: make(chan sip.Message, 1024), sound: make(chan struct{}, 1), rtp: socket(t)}
+	var reading sync.WaitGroup
+	t.Cleanup(reading.Wait)
+	t.Cleanup(func() { c.rtp.Close() })
+	reading.Go(c.listen)
+	return c, &reading
+}
+
+// arrives takes a message.
+func (c *callee) arrives(b []byte, from string) {
+	m, err := sip.ParseMessage(b)
+	if err != nil {
+		c.Errorf("ParseMessage(%q) = %v", b, err)
+		return
+	}
+	m.SetSource(from)
+	c.in <- m
 }
 
 func socket(t testing.TB) *net.UDPConn {
@@ -223,25 +264,7 @@ func socket(t testing.TB) *net.UDPConn {
 	return c
 }
 
-func (c *callee) addr() string { return c.conn.LocalAddr().String() }
-
-// read takes messages off the socket.
-func (c *callee) read() {
-	b := make([]byte, 65536)
-	for {
-		n, from, err := c.conn.ReadFrom(b)
-		if err != nil {
-			return
-		}
-		m, err := sip.ParseMessage(slices.Clone(b[:n]))
-		if err != nil {
-			c.Errorf("ParseMessage(%q) = %v", b[:n], err)
-			continue
-		}
-		m.SetSource(from.String())
-		c.in <- m
-	}
-}
+func (c *callee) addr() string { return c.address }
 
 // listen takes sound off the socket.
 func (c *callee) listen() {
@@ -358,12 +381,21 @@ func (c *callee) response(r *sip.Request, status int, text string, edit ...func(
 	if status > 100 {
 		res.To().Params = sip.HeaderParams{{K: "tag", V: tag}}
 	}
-	host, port, _ := sip.ParseAddr(c.addr())
-	res.AppendHeader(&sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: "callee", Host: host, Port: port}})
+	res.AppendHeader(&sip.ContactHeader{Address: c.uri()})
 	for _, e := range edit {
 		e(res)
 	}
 	return res
+}
+
+// uri is where the callee is reached.
+func (c *callee) uri() sip.Uri {
+	host, port, _ := sip.ParseAddr(c.addr())
+	u := sip.Uri{Scheme: "sip", User: "callee", Host: host, Port: port}
+	if c.transport != "UDP" {
+		u.UriParams.Add("transport", strings.ToLower(c.transport))
+	}
+	return u
 }
 
 // answers sends a response.
@@ -375,12 +407,8 @@ func (c *callee) answers(r *sip.Request, status int, text string, edit ...func(*
 // sends sends a message.
 func (c *callee) sends(m sip.Message, to string) {
 	c.Helper()
-	addr, err := net.ResolveUDPAddr("udp", to)
-	if err != nil {
-		c.Fatalf("ResolveUDPAddr(%q) = %v", to, err)
-	}
-	if _, err := c.conn.WriteTo([]byte(m.String()), addr); err != nil {
-		c.Fatalf("WriteTo() = %v", err)
+	if err := c.write([]byte(m.String()), to); err != nil {
+		c.Fatalf("write to %s: %v", to, err)
 	}
 }
 
@@ -416,7 +444,7 @@ func (c *callee) request(invite *sip.Request, method sip.RequestMethod, seq uint
 	r := sip.NewRequest(method, contact)
 	host, port, _ := sip.ParseAddr(c.addr())
 	r.AppendHeader(&sip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: host, Port: port,
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: c.transport, Host: host, Port: port,
 		Params: sip.HeaderParams{{K: "branch", V: sip.GenerateBranch()}},
 	})
 	hops, id := sip.MaxForwardsHeader(70), sip.CallIDHeader(invite.CallID().Value())
@@ -425,7 +453,7 @@ func (c *callee) request(invite *sip.Request, method sip.RequestMethod, seq uint
 	r.AppendHeader(&sip.ToHeader{Address: invite.From().Address, Params: invite.From().Params.Clone()})
 	r.AppendHeader(&id)
 	r.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
-	r.AppendHeader(&sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: "callee", Host: host, Port: port}})
+	r.AppendHeader(&sip.ContactHeader{Address: c.uri()})
 	if body != nil {
 		carry(r, body)
 	} else {
