@@ -177,7 +177,7 @@ func TestG711Quality(t *testing.T) {
 		for _, dBm0 := range []float64{0, -10, -20, -30} {
 			tone := sine(1004, 32768*math.Pow(10, (dBm0-3.14)/20), 8000)
 			amplitude, rest := fit(l.decode(l.encode(nil, tone)), 1004, 8000)
-			// ITU-T G.712, figure 7: 33 dB are demanded down to -30 dBm0, of a whole channel.
+			// ITU-T G.712 demands 33 dB down to -30 dBm0, of a whole channel.
 			if snr := dB(amplitude/math.Sqrt2, rest); snr < l.snr-1 {
 				t.Errorf("%s: signal-to-noise ratio at %.0f dBm0 is %.1f dB, want %.1f", l.name, dBm0, snr, l.snr-1)
 			}

@@ -13,7 +13,7 @@ const (
 	// below full scale.
 	Ceiling = 23197
 
-	margin  = 15.9 // dB below the active level, from where a frame is speech (ITU-T P.56, 3.2.2)
+	margin  = 15.9 // dB below the active level, from where a frame is speech (ITU-T P.56, method B)
 	silence = -65  // dBm0: a sound that is nowhere louder has no speech in it
 	maxGain = 30   // dB: what needs more is noise for the most part
 
