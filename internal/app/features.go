@@ -79,7 +79,7 @@ func (a *App) openVoice(ctx context.Context) (*voice.Service, error) {
 func (a *App) openSpeech(ctx context.Context) (*tts.Synthesizer, error) {
 	cfg := a.cfg.Speech
 	options := tts.Options{
-		Dir: a.dir.Path("speech"), CacheBytes: int64(cfg.CacheBytes), Concurrency: cfg.Concurrency,
+		Dir: a.dir.Path("speech"), CacheBytes: int64(cfg.CacheBytes), Concurrency: cfg.Concurrency, Timeout: cfg.Timeout,
 		Log: a.log.With("room", "speech"), Registerer: a.metrics,
 	}
 	a.speech = "estimated: texts are not spoken, durations are guessed"
