@@ -19,6 +19,7 @@ type Scope string
 // The scopes.
 const (
 	Voice Scope = "voice"
+	App   Scope = "app" // a set has the ID of an app for its name, and the app's event stream for its one destination
 )
 
 // Key identifies a configuration set. It is comparable.
@@ -78,6 +79,7 @@ const (
 	SNS             Kind = "SNS"
 	KinesisFirehose Kind = "KinesisFirehose"
 	CloudWatchLogs  Kind = "CloudWatchLogs"
+	KinesisStream   Kind = "KinesisStream" // Kinesis Data Streams
 )
 
 // Destination is one place that events go to. It is comparable.

@@ -24,6 +24,9 @@ const (
 	VoiceNoAnswer  Type = "voice.no_answer" // nobody answered
 )
 
+// The type of what an app's clients report. What it is to the app stands in the record.
+const AppEvent Type = "app.event"
+
 // The types of alarms, which go to the operator.
 const (
 	AlarmRaised  Type = "alarm.raised"
@@ -36,7 +39,7 @@ func (t Type) Channel() string {
 	return channel
 }
 
-// Event is one thing that happened to a message. An event is never changed after it was
+// Event is one thing that happened to a message, or in an app. An event is never changed after it was
 // made: a retry sends the same ID and the same bytes.
 type Event struct {
 	ID      string        // unique and stable: message ID, slash, word; a duplicate has the same
@@ -44,6 +47,15 @@ type Event struct {
 	Time    time.Time     // when, UTC, in milliseconds
 	Tenant  tenant.Tenant // whose event it is
 	Set     string        // the configuration set the message named; "" = none, so nobody receives the event
-	Message string        // ID of the message
+	Message string        // ID of the message, or of the request that brought the event
+	Key     string        // events with the same key belong in one partition, in order; "" = Message is the key
 	Record  []byte        // the JSON object that AWS would send, made once, at the source
+}
+
+// Partition returns what partitioned logs, such as Kinesis and Kafka, keep the event's order by.
+func (e *Event) Partition() string {
+	if e.Key != "" {
+		return e.Key
+	}
+	return e.Message
 }

@@ -62,19 +62,20 @@ type eventRecord struct {
 	Set     string `cbor:"6,keyasint,omitempty"`
 	Message string `cbor:"7,keyasint"`
 	Record  []byte `cbor:"8,keyasint"`
+	Key     string `cbor:"9,keyasint,omitempty"`
 }
 
 func recordOfEvent(e *event.Event) eventRecord {
 	return eventRecord{
 		ID: e.ID, Type: string(e.Type), Time: e.Time.UnixMilli(), Account: e.Tenant.Account, Region: e.Tenant.Region,
-		Set: e.Set, Message: e.Message, Record: e.Record,
+		Set: e.Set, Message: e.Message, Record: e.Record, Key: e.Key,
 	}
 }
 
 func (r *eventRecord) event() event.Event {
 	return event.Event{
 		ID: r.ID, Type: event.Type(r.Type), Time: time.UnixMilli(r.Time).UTC(),
-		Tenant: tenant.Tenant{Account: r.Account, Region: r.Region}, Set: r.Set, Message: r.Message, Record: r.Record,
+		Tenant: tenant.Tenant{Account: r.Account, Region: r.Region}, Set: r.Set, Message: r.Message, Record: r.Record, Key: r.Key,
 	}
 }
 
