@@ -23,6 +23,8 @@ var (
 	topicForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 	// Source: Amazon Data Firehose API Reference, "CreateDeliveryStream", DeliveryStreamName.
 	streamForm = regexp.MustCompile(`^deliverystream/[a-zA-Z0-9_.-]{1,64}$`)
+	// Source: Amazon Kinesis Data Streams API Reference, "CreateStream", StreamName.
+	kinesisForm = regexp.MustCompile(`^stream/[a-zA-Z0-9_.-]{1,128}$`)
 	// The star at the end stands for all log streams of the group; many tools print the
 	// ARN of a group with it.
 	// Source: CloudWatch Logs API Reference, "CreateLogGroup", logGroupName.
@@ -89,6 +91,11 @@ func checkDestination(d Destination) error {
 		return checkARN("topic ARN", d.ARN, "sns", topicForm, "TOPIC")
 	case KinesisFirehose:
 		if err := checkARN("delivery stream ARN", d.ARN, "firehose", streamForm, "deliverystream/NAME"); err != nil {
+			return err
+		}
+		return checkRole(d.Role)
+	case KinesisStream:
+		if err := checkARN("stream ARN", d.ARN, "kinesis", kinesisForm, "stream/NAME"); err != nil {
 			return err
 		}
 		return checkRole(d.Role)
