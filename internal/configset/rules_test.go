@@ -20,6 +20,7 @@ func TestDestinationRules(t *testing.T) {
 	logs := func(arn, role string) configset.Destination {
 		return configset.Destination{Kind: configset.CloudWatchLogs, ARN: arn, Role: role}
 	}
+	const clicks = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
 	for _, tc := range []struct {
 		d    configset.Destination
 		want string // a part of the error text; "" = accepted
@@ -42,9 +43,9 @@ func TestDestinationRules(t *testing.T) {
 		{sns(topic + ":2f1c9b3e-5c1a-4b66-9a53-1d0a6b6f2c11"), "must have the form"}, // a subscription
 		{configset.Destination{Kind: configset.SNS, ARN: topic, Role: role}, "takes no IAM role"},
 		{hose(stream, ""), "The IAM role ARN is missing."},
-		{Destination{KinesisStream, "arn:aws:kinesis:us-east-1:123456789012:stream/clicks", role}, ""},
-		{Destination{KinesisStream, "arn:aws:kinesis:us-east-1:123456789012:clicks", role}, "must have the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"},
-		{Destination{KinesisStream, "arn:aws:kinesis:us-east-1:123456789012:stream/clicks", ""}, "IAM role"},
+		{configset.Destination{Kind: configset.KinesisStream, ARN: clicks, Role: role}, ""},
+		{configset.Destination{Kind: configset.KinesisStream, ARN: "arn:aws:kinesis:us-east-1:123456789012:clicks", Role: role}, "must have the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"},
+		{configset.Destination{Kind: configset.KinesisStream, ARN: clicks}, "IAM role"},
 		{hose(topic, role), "must have the form arn:aws:firehose:REGION:ACCOUNT:deliverystream/NAME"},
 		{hose("arn:aws:firehose:us-east-1:123456789012:calls", role), "must have the form"},
 		{hose("arn:aws:firehose:us-east-1:123456789012:deliverystream/a/b", role), "must have the form"},
