@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -11,7 +12,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(receiverEnv) != "" {
+		receiveForBenchmarks()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// receiverEnv makes the test binary the receiver of benchmarks.
+const receiverEnv = "RTPAUDIO_BENCHMARK_RECEIVER"
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
