@@ -22,6 +22,9 @@ const (
 	packetTime    = 20 * time.Millisecond
 	packetSamples = rate / 50
 
+	// linger is how long it has to be quiet after a call until nothing more is expected.
+	linger = 20 * time.Millisecond
+
 	// largest bounds what is read of a packet; G.711 of 200 ms has 1,612 bytes.
 	largest = 4096
 )
@@ -116,15 +119,21 @@ func (m *media) start() {
 	m.working.Go(m.talk)
 }
 
-// listen records what comes.
+// listen records what comes, until close interrupts it and nothing is left.
 func (m *media) listen() {
 	buf := make([]byte, largest)
-	for {
-		n, err := m.rtp.Read(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return
+	for over := false; ; {
+		if over {
+			_ = m.rtp.SetReadDeadline(time.Now().Add(linger))
 		}
-		if err != nil {
+		n, err := m.rtp.Read(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed), over && err != nil:
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			over = true
+			continue
+		case err != nil:
 			continue // somebody refused what was sent: nobody listens there
 		}
 		m.mu.Lock()
@@ -175,12 +184,14 @@ func encode(packet []byte, sound []int16, payload uint8) []byte {
 	return audio.AppendMuLaw(packet, sound)
 }
 
-// close ends the sound and returns what was heard.
+// close ends the sound and returns what was heard. What has arrived and was not read yet,
+// because the machine is busy, is heard before that.
 func (m *media) close() *recording {
 	close(m.stop)
+	_ = m.rtp.SetReadDeadline(time.Now())
+	m.working.Wait()
 	_ = m.rtp.Close()
 	_ = m.rtcp.Close()
-	m.working.Wait()
 	return &m.heard
 }
 
