@@ -49,6 +49,8 @@ type Family interface {
 	// Service is what the credential scope of a signature names, and what the actions of
 	// the family begin with: "sms-voice".
 	Service() string
+	// BodyLimit is how many bytes the body of a request may have; 0 = the handler's limit.
+	BodyLimit() int64
 	// Owns reports whether the request belongs to this family, even if only to be told
 	// that it has no such operation.
 	Owns(r *http.Request) bool
@@ -63,6 +65,7 @@ type Family interface {
 type Call struct {
 	Operation string // never from the client's own words: it is a label of metrics
 	Open      bool   // needs neither a signature nor a permission
+	Resource  string // what it works on, as the end of an ARN: "apps/ID/events"; "" = refusals do not name it
 	Rate      int    // how many a second an account may make; 0 = as many as it likes
 	// Serve decodes, works and answers. If it returns an error, it has written nothing.
 	Serve func(ctx context.Context, w http.ResponseWriter) error

@@ -66,7 +66,7 @@ func NewHandler(opts Options) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newRequestID()
 	rec := &recorder{ResponseWriter: w}
-	rec.Header().Set(requestIDHeader, id)
+	rec.Header().Set(RequestIDHeader, id)
 	h.allowOrigin(rec.Header())
 	family, owned := h.family(r)
 	a := &access{id: id, method: r.Method, began: h.Now()}
@@ -89,7 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve answers the request, or returns why it cannot be answered with a success.
 func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, family Family, owned bool, a *access) error {
-	body, err := h.readBody(w, r)
+	body, err := h.readBody(w, r, cmp.Or(family.BodyLimit(), h.BodyLimit))
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return err
 	}
 	a.signed(p)
-	if err := permit(p, family.Service(), call.Operation); err != nil {
+	if err := permit(p, family.Service(), call); err != nil {
 		return err
 	}
 	if err := h.limiter.take(p.Key.Account.ID, family.Name()+"/"+call.Operation, call.Rate, h.Now()); err != nil {
@@ -129,20 +129,20 @@ func (h *Handler) family(r *http.Request) (f Family, owned bool) {
 }
 
 // readBody reads the whole body: its hash is part of the signature.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil, nil
 	}
-	if r.ContentLength > h.BodyLimit {
-		return nil, h.tooLarge()
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
 	}
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
-	_, err := io.Copy(&buf, http.MaxBytesReader(w, r.Body, h.BodyLimit))
+	_, err := io.Copy(&buf, http.MaxBytesReader(w, r.Body, limit))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, h.tooLarge()
+		return nil, tooLarge(limit)
 	}
 	if err != nil {
 		return nil, &RefusedError{Reason: BadRequest, Msg: "The request body did not arrive whole.", Err: err}
@@ -150,21 +150,22 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	return buf.Bytes(), nil
 }
 
-func (h *Handler) tooLarge() error {
-	return &RefusedError{Reason: TooLarge, Msg: fmt.Sprintf("The request body must be at most %d bytes.", h.BodyLimit)}
+func tooLarge(limit int64) error {
+	return &RefusedError{Reason: TooLarge, Msg: fmt.Sprintf("The request body must be at most %d bytes.", limit)}
 }
 
 // permit fails unless the key of p may be used for the operation.
-func permit(p account.Principal, service, operation string) error {
-	action := service + ":" + operation
+func permit(p account.Principal, service string, call Call) error {
+	action := service + ":" + call.Operation
 	if p.Key.Allows(action) {
 		return nil
 	}
 	// The form of AWS's own text, with an access key where AWS names the IAM user.
-	return &RefusedError{
-		Reason: Forbidden, Key: p.Key.ID,
-		Msg: fmt.Sprintf("User: arn:aws:iam::%s:access-key/%s is not authorized to perform: %s", p.Key.Account.ID, p.Key.ID, action),
+	msg := fmt.Sprintf("User: arn:aws:iam::%s:access-key/%s is not authorized to perform: %s", p.Key.Account.ID, p.Key.ID, action)
+	if call.Resource != "" {
+		msg += fmt.Sprintf(" on resource: arn:aws:%s:%s:%s:%s", service, p.Region, p.Key.Account.ID, call.Resource)
 	}
+	return &RefusedError{Reason: Forbidden, Key: p.Key.ID, Msg: msg}
 }
 
 // allowOrigin lets pages of the configured origin read the reply.

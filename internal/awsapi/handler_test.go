@@ -26,6 +26,7 @@ import (
 // family is a protocol in words: it answers with the exception's name and message.
 type family struct {
 	call    awsapi.Call
+	limit   int64
 	refuse  error
 	serve   func(ctx context.Context, w http.ResponseWriter) error
 	gotBody []byte
@@ -33,6 +34,7 @@ type family struct {
 
 func (f *family) Name() string              { return "words" }
 func (f *family) Service() string           { return "words-service" }
+func (f *family) BodyLimit() int64          { return f.limit }
 func (f *family) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/words/") }
 func (f *family) Resolve(_ *http.Request, body []byte) (awsapi.Call, error) {
 	f.gotBody = body
@@ -202,6 +204,12 @@ func TestRefusals(t *testing.T) {
 			func(g *rig, r *http.Request) { g.options.BodyLimit, r.ContentLength = 4, -1 }, "12345",
 			" Refused3: The request body must be at most 4 bytes.", "words unknown 4xx Refused3",
 		},
+		"body as large as the family allows": {
+			func(g *rig, _ *http.Request) { g.options.BodyLimit, g.family.limit = 4, 5 }, "12345", "spoken", "words Speak 2xx ",
+		},
+		"body too large for the family": {
+			func(g *rig, _ *http.Request) { g.family.limit = 4 }, "12345", " Refused3: The request body must be at most 4 bytes.", "words unknown 4xx Refused3",
+		},
 		"body cut off": {
 			func(_ *rig, r *http.Request) { r.Body = io.NopCloser(io.MultiReader(r.Body, broken{})) }, "12345",
 			" Refused4: The request body did not arrive whole.", "words unknown 4xx Refused4",
@@ -224,6 +232,13 @@ func TestRefusals(t *testing.T) {
 		"forbidden": {
 			func(g *rig, _ *http.Request) { g.verifier.key.Allow = []string{"words-service:Get*", "other:*"} }, "",
 			"Speak Refused11: User: arn:aws:iam::123456789012:access-key/AKID is not authorized to perform: words-service:Speak", "words Speak 4xx Refused11",
+		},
+		"forbidden, with a resource": {
+			func(g *rig, _ *http.Request) {
+				g.verifier.key.Allow, g.family.call.Resource = []string{"other:*"}, "apps/1/events"
+			}, "",
+			"Speak Refused11: User: arn:aws:iam::123456789012:access-key/AKID is not authorized to perform: words-service:Speak" +
+				" on resource: arn:aws:words-service:us-east-1:123456789012:apps/1/events", "words Speak 4xx Refused11",
 		},
 		"allowed": {
 			func(g *rig, _ *http.Request) { g.verifier.key.Allow = []string{"words-service:S*"} }, "", "spoken", "words Speak 2xx ",

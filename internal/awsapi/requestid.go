@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// requestIDHeader carries the request's ID in every reply.
+// RequestIDHeader carries the request's ID in every reply.
 // Source: Smithy documentation, "AWS restJson1 protocol"; SDKs print it in their errors.
-const requestIDHeader = "x-amzn-RequestId"
+const RequestIDHeader = "x-amzn-RequestId"
 
 type requestIDKey struct{}
 

@@ -66,7 +66,7 @@ type API struct {
 func New(c Config) *API {
 	a := &API{config: c}
 	a.Family = restjson.New(restjson.Config{
-		Name: "smsvoice", Service: Service, Prefix: "/v1/sms-voice/",
+		Name: "smsvoice", Service: Service, Prefixes: []string{"/v1/sms-voice/"},
 		Routes: a.routes(), Exception: exception,
 	})
 	return a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,8 +22,8 @@ type binding struct {
 }
 
 // bind reads the tags of the input's fields: `uri:"Name"` is a segment of the path and
-// `query:"Name"` a parameter of the query, both for strings and with `json:"-"`; all
-// others are members of the body.
+// `query:"Name"` a parameter of the query, both for strings, a parameter also for the
+// []string of all its values, and with `json:"-"`; all others are members of the body.
 func bind(route Route) *binding {
 	b := &binding{path: map[string]int{}, query: map[string]int{}}
 	t := reflect.TypeOf(route.Operation.NewInput()).Elem()
@@ -63,10 +64,14 @@ func (b *binding) fill(input any, path map[string]string, query url.Values, body
 		v.Field(i).SetString(path[name])
 	}
 	for name, i := range b.query {
-		if !utf8.ValidString(query.Get(name)) {
+		if slices.ContainsFunc(query[name], func(s string) bool { return !utf8.ValidString(s) }) {
 			return fault.New(fault.Invalid, "", "%s in the query is not UTF-8.", name)
 		}
-		v.Field(i).SetString(query.Get(name))
+		if field := v.Field(i); field.Kind() == reflect.Slice {
+			field.Set(reflect.ValueOf(query[name]))
+		} else {
+			field.SetString(query.Get(name))
+		}
 	}
 	return nil
 }
@@ -117,6 +122,8 @@ func typeName(t reflect.Type) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Float64:
+		return "a number"
 	default:
 		return "a whole number of at most 18 digits"
 	}

@@ -7,6 +7,7 @@
 package restjson
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -21,10 +22,21 @@ import (
 type Config struct {
 	Name    string // in logs and metrics: "smsvoice"
 	Service string // in signatures and actions: "sms-voice"
-	Prefix  string // what all paths of the family begin with: "/v1/sms-voice/"
-	Routes  []Route
+	// Prefixes are what paths of the family begin with: "/v1/sms-voice/".
+	Prefixes  []string
+	BodyLimit int64 // bytes; 0 = the handler's limit
+	Routes    []Route
 	// Exception turns a fault of the operation into what the client is told.
 	Exception func(operation string, f *fault.Error) awsapi.Exception
+	// TooLarge is the exception for a body beyond the limit; "" = the name that AWS's
+	// gateways have for it.
+	TooLarge string
+	// ErrorRequestID repeats the request's ID in the body of every error, as the member
+	// RequestID.
+	ErrorRequestID bool
+	// ResourceRoot is cut from the path for the name of the resource in refusals; "" =
+	// refusals name none.
+	ResourceRoot string
 }
 
 // Route says which requests are for an operation.
@@ -35,6 +47,7 @@ type Route struct {
 	Path      string
 	Operation awsapi.Operation
 	Rate      int // requests per second that an account may make; 0 = as many as it likes
+	Status    int // of a success; 0 = 200; with 204 there is no body
 }
 
 // Family is an awsapi.Family that speaks REST-JSON.
@@ -88,9 +101,13 @@ func (f *Family) Name() string { return f.config.Name }
 // Service is what signatures and actions of the family name.
 func (f *Family) Service() string { return f.config.Service }
 
-// Owns reports whether the path begins as all paths of the family do.
+// BodyLimit is how many bytes a body may have; 0 = the handler's limit.
+func (f *Family) BodyLimit() int64 { return f.config.BodyLimit }
+
+// Owns reports whether the path begins as those of the family do.
 func (f *Family) Owns(r *http.Request) bool {
-	return strings.HasPrefix(awsapi.RawPath(r), f.config.Prefix)
+	path := awsapi.RawPath(r)
+	return slices.ContainsFunc(f.config.Prefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
 // Operations returns the names of the family's operations in alphabetical order.
@@ -123,6 +140,7 @@ func (f *Family) Resolve(r *http.Request, body []byte) (awsapi.Call, error) {
 	return awsapi.Call{
 		Operation: a.Operation.Name,
 		Rate:      a.Rate,
+		Resource:  f.resourceName(r),
 		Serve: func(ctx context.Context, w http.ResponseWriter) error {
 			input := a.Operation.NewInput()
 			if err := a.binding.fill(input, values, r.URL.Query(), body); err != nil {
@@ -132,9 +150,17 @@ func (f *Family) Resolve(r *http.Request, body []byte) (awsapi.Call, error) {
 			if err != nil {
 				return err
 			}
-			return writeOutput(w, output)
+			return writeOutput(w, cmp.Or(a.Status, http.StatusOK), output)
 		},
 	}, nil
+}
+
+// resourceName is the end of the ARN of what a request works on; "" = not named.
+func (f *Family) resourceName(r *http.Request) string {
+	if f.config.ResourceRoot == "" {
+		return ""
+	}
+	return strings.TrimPrefix(awsapi.RawPath(r), f.config.ResourceRoot)
 }
 
 // match finds the resource of a path and the values of its segments in braces. Segments

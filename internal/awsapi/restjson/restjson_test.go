@@ -53,7 +53,7 @@ func library() *restjson.Family {
 		Body              putInput
 	}
 	return restjson.New(restjson.Config{
-		Name: "library", Service: "library", Prefix: "/v1/library/",
+		Name: "library", Service: "library", Prefixes: []string{"/v1/library/"},
 		Routes: []restjson.Route{
 			{Method: http.MethodPut, Path: "/v1/library/{Shelf}/books/{Book}", Operation: awsapi.Op("PutBook", func(_ context.Context, in *putInput) (*output, error) {
 				return echo(shown{in.Shelf, in.Book, in.Mode, *in})
@@ -312,6 +312,66 @@ func TestAnUnclassifiedErrorTellsNothing(t *testing.T) {
 	library().WriteError(w, "PutBook", errors.New("password=hunter2"))
 	if w.Code != http.StatusTeapot || strings.Contains(w.Body.String(), "hunter2") {
 		t.Errorf("reply = %d %s, want no cause", w.Code, w.Body)
+	}
+}
+
+type stampInput struct {
+	Item   string   `uri:"Item" json:"-"`
+	Colour []string `query:"colour" json:"-"`
+	Weight float64
+}
+
+// office is a family with all that a family can choose.
+func office() *restjson.Family {
+	return restjson.New(restjson.Config{
+		Name: "office", Service: "office", Prefixes: []string{"/v1/desks", "/v1/stamps/"}, BodyLimit: 64,
+		TooLarge: "PayloadTooLargeException", ErrorRequestID: true, ResourceRoot: "/v1/",
+		Routes: []restjson.Route{
+			{Method: http.MethodPost, Path: "/v1/desks", Status: http.StatusCreated, Operation: awsapi.Op("CreateDesk", func(context.Context, *stampInput) (*output, error) {
+				return &output{Seen: "made"}, nil
+			})},
+			{Method: http.MethodPut, Path: "/v1/stamps/{Item}", Operation: awsapi.Op("PutStamp", func(_ context.Context, in *stampInput) (*output, error) {
+				return &output{Seen: fmt.Sprint(in.Item, in.Colour, in.Weight)}, nil
+			})},
+			{Method: http.MethodDelete, Path: "/v1/stamps/{Item}", Status: http.StatusNoContent, Operation: awsapi.Op("DeleteStamp", func(context.Context, *stampInput) (*output, error) {
+				return nil, nil
+			})},
+		},
+		Exception: func(_ string, f *fault.Error) awsapi.Exception {
+			return awsapi.Exception{Status: http.StatusBadRequest, Code: "BadRequestException", Message: f.Msg}
+		},
+	})
+}
+
+func TestWhatAFamilyChooses(t *testing.T) {
+	t.Parallel()
+	h := awsapi.NewHandler(awsapi.Options{Families: []awsapi.Family{library(), office()}, Verifier: anybody{}})
+	for _, c := range []struct {
+		method, target, body string
+		status               int
+		want                 string // ID stands for the request's
+	}{
+		{http.MethodPost, "/v1/desks", `{}`, 201, `{"Seen":"made"}`},
+		{http.MethodPut, "/v1/stamps/a%2Fb?colour=red&colour=blue%20", `{"Weight":1.5}`, 200, `{"Seen":"a/b[red blue ] 1.5"}`},
+		{http.MethodDelete, "/v1/stamps/a", "", 204, ""},
+		{http.MethodPut, "/v1/stamps/a", `{"Weight":"1"}`, 400, `{"Message":"Weight must be a number, not a string.","RequestID":"ID"}`},
+		{http.MethodPut, "/v1/stamps/a?colour=red&colour=%ff", "", 400, `{"Message":"colour in the query is not UTF-8.","RequestID":"ID"}`},
+		{http.MethodPost, "/v1/desks", strings.Repeat(" ", 65), 413, `{"Message":"The request body must be at most 64 bytes.","RequestID":"ID"}`},
+		{http.MethodGet, "/v1/desks", "", 405, `{"Message":"There is no operation of this method at this path; there is one for: OPTIONS, POST.","RequestID":"ID"}`},
+		{http.MethodGet, "/v1/desks/a", "", 404, `{"Message":"There is no operation at this path. Paths are taken as they come: no slash more or less.","RequestID":"ID"}`},
+	} {
+		w := do(t, h, c.method, c.target, c.body)
+		got := strings.ReplaceAll(w.Body.String(), w.Header().Get("X-Amzn-Requestid"), "ID")
+		if w.Code != c.status || got != c.want {
+			t.Errorf("%s %s = %d %s, want %d %s", c.method, c.target, w.Code, got, c.status, c.want)
+		}
+		if code := w.Header().Get("X-Amzn-Errortype"); c.status == 413 && code != "PayloadTooLargeException" {
+			t.Errorf("%s %s: the exception is %q, want the family's own", c.method, c.target, code)
+		}
+	}
+	call, err := office().Resolve(httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/stamps/a", nil), nil)
+	if err != nil || call.Resource != "stamps/a" {
+		t.Errorf("Resolve = %q, %v, want the resource stamps/a", call.Resource, err)
 	}
 }
 

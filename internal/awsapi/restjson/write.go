@@ -2,6 +2,7 @@ package restjson
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,12 +19,16 @@ import (
 // Source: Smithy documentation, "AWS restJson1 protocol", Operation error serialization.
 const errorTypeHeader = "x-amzn-ErrorType"
 
-func writeOutput(w http.ResponseWriter, output any) error {
+func writeOutput(w http.ResponseWriter, status int, output any) error {
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return nil
+	}
 	body, err := marshal(output)
 	if err != nil {
 		return fmt.Errorf("encode the output: %w", err)
 	}
-	write(w, http.StatusOK, body)
+	write(w, status, body)
 	return nil
 }
 
@@ -32,6 +37,9 @@ func (f *Family) WriteError(w http.ResponseWriter, operation string, err error) 
 	var e awsapi.Exception
 	if refused, ok := errors.AsType[*awsapi.RefusedError](err); ok {
 		e = refusal(refused)
+		if refused.Reason == awsapi.TooLarge {
+			e.Code = cmp.Or(f.config.TooLarge, e.Code)
+		}
 		if len(refused.Allow) > 0 {
 			w.Header().Set("Allow", strings.Join(refused.Allow, ", "))
 		}
@@ -43,7 +51,14 @@ func (f *Family) WriteError(w http.ResponseWriter, operation string, err error) 
 	}
 	w.Header().Set(errorTypeHeader, e.Code)
 	// Message in this spelling: clients fill the modelled member from no other.
-	body, failed := marshal(struct{ Message string }{e.Message})
+	content := struct {
+		Message   string
+		RequestID string `json:",omitempty"`
+	}{Message: e.Message}
+	if f.config.ErrorRequestID {
+		content.RequestID = w.Header().Get(awsapi.RequestIDHeader)
+	}
+	body, failed := marshal(content)
 	if failed != nil { // cannot be: a string always is JSON
 		body = []byte("{}")
 	}
