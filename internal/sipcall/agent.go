@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/emiago/sipgo/sip"
@@ -68,20 +69,34 @@ func (a *agent) listen() error {
 	if err != nil {
 		return fmt.Errorf("sip: listen on %s: %w", a.d.Listen, err)
 	}
+	stream := slices.ContainsFunc(a.d.Options.Trunks.Trunks(), func(t *siptrunk.Trunk) bool { return t.Config().Transport == siptrunk.TCP })
+	attempts := 1
+	if at.Port == 0 && stream {
+		attempts = 20 // what is free for UDP may be taken for TCP
+	}
+	for range attempts {
+		if err = a.bind(at, stream); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// bind opens the UDP socket and, if it is wanted, the TCP socket of the same port.
+func (a *agent) bind(at *net.UDPAddr, stream bool) (err error) {
 	if a.udp, err = net.ListenUDP("udp", at); err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
 	_ = a.udp.SetReadBuffer(receiveBuffer) // as much as the system allows
 	bound := a.udp.LocalAddr().(*net.UDPAddr)
-	a.local = bound.AddrPort()
-	a.local = netip.AddrPortFrom(a.local.Addr().Unmap(), a.local.Port())
+	a.local = netip.AddrPortFrom(bound.AddrPort().Addr().Unmap(), uint16(bound.Port))
 	a.laddr = sip.Addr{IP: bound.IP, Port: bound.Port, Zone: bound.Zone}
-	for _, t := range a.d.Options.Trunks.Trunks() {
-		if a.tcp == nil && t.Config().Transport == siptrunk.TCP {
-			if a.tcp, err = net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Port: bound.Port, Zone: at.Zone}); err != nil {
-				return errors.Join(fmt.Errorf("sip: %w", err), a.udp.Close())
-			}
-		}
+	if !stream {
+		return nil
+	}
+	if a.tcp, err = net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Port: bound.Port, Zone: at.Zone}); err != nil {
+		a.tcp = nil // not a nil *net.TCPListener
+		return errors.Join(fmt.Errorf("sip: %w", err), a.udp.Close())
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (d *Dialer) Dial(ctx context.Context, c voice.Call, progress func(event.Typ
 		return failed(reasonNumber), nil
 	}
 	var err error
-	if k.sound, err = d.sounds.open(c.Speech, rtpaudio.PCMU); err != nil {
+	if k.sound, err = d.sounds.open(c.Speech); err != nil {
 		return voice.Outcome{}, err
 	}
 	defer k.sound.close()

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -93,7 +94,7 @@ func (l *leg) request(g *dialog, method sip.RequestMethod, seq uint32) (*sip.Req
 		r.To().Params = sip.HeaderParams{{K: "tag", V: g.tag}}
 	}
 	if method == sip.UPDATE {
-		r.AppendHeader(l.d.agent.contact(h))
+		r.AppendHeader(l.invited.Contact().Clone())
 	}
 	r.SetBody(nil)
 	return r, h, nil
@@ -190,6 +191,14 @@ func (l *leg) bye(g *dialog) {
 	if err != nil {
 		l.log.Warn("a BYE was not answered", "error", err)
 	}
+}
+
+// background is for requests whose answers do not matter for the call: they are repeated
+// for so long, but hardly any longer when the service stops.
+func (d *Dialer) background(patience time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(d.force, patience)
+	stop := context.AfterFunc(d.life, func() { time.AfterFunc(hangUpWait/2, cancel) })
+	return ctx, func() { stop(); cancel() }
 }
 
 // next counts the requests of the leg. l.mu must be held.

@@ -291,13 +291,13 @@ func TestStop(t *testing.T) {
 		close(stopped)
 	}()
 	for range 3 {
-		switch m := r.callee.takesAny(); m.Method {
-		case sip.CANCEL:
+		switch m := r.callee.takesAny(); string(m.Method) {
+		case "CANCEL":
 			r.callee.answers(m, 200, "OK")
 			r.callee.answers(invite, 487, "Request Terminated")
-		case sip.BYE:
+		case "BYE":
 			r.callee.answers(m, 200, "OK")
-		case sip.ACK:
+		case "ACK":
 		default:
 			t.Errorf("%s after the stop", m.Method)
 		}

@@ -104,7 +104,7 @@ func (d *Dialer) notAllowed(r *sip.Request) *sip.Response {
 
 // respond sends a response.
 func (d *Dialer) respond(tx *sip.ServerTx, res *sip.Response) {
-	res.AppendHeader(sip.NewHeader("User-Agent", d.UserAgent))
+	res.AppendHeader(sip.NewHeader("Server", d.UserAgent))
 	d.trace("send", res)
 	if err := tx.Respond(res); err != nil {
 		d.Log.Debug("a response could not be sent", "status", res.StatusCode, "error", err)
@@ -120,18 +120,18 @@ func (l *leg) receive(g *dialog, r *sip.Request, tx *sip.ServerTx) {
 		return
 	}
 	g.far = r.CSeq().SeqNo
-	switch r.Method {
-	case sip.BYE:
+	switch string(r.Method) {
+	case "BYE":
 		l.d.respond(tx, sip.NewResponseFromRequest(r, sip.StatusOK, "OK", nil))
 		if g == l.dialog && !l.hungUp {
 			l.hungUp = true
 			close(l.gone)
 		}
-	case sip.INVITE, sip.UPDATE:
+	case "INVITE", "UPDATE":
 		l.change(g, r, tx)
-	case sip.OPTIONS:
+	case "OPTIONS":
 		l.d.respond(tx, l.d.able(r))
-	case sip.INFO:
+	case "INFO":
 		l.d.respond(tx, sip.NewResponseFromRequest(r, sip.StatusOK, "OK", nil))
 	default:
 		l.d.respond(tx, l.d.notAllowed(r))
@@ -165,7 +165,7 @@ func (l *leg) change(g *dialog, r *sip.Request, tx *sip.ServerTx) {
 		g.target.Headers = nil
 	}
 	res := sip.NewResponseFromRequest(r, sip.StatusOK, "OK", body)
-	res.AppendHeader(l.d.agent.contact(l.hop))
+	res.AppendHeader(l.invited.Contact().Clone())
 	res.AppendHeader(sip.NewHeader("Allow", allowed))
 	alive(r, res)
 	if body != nil {

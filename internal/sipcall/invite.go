@@ -146,7 +146,7 @@ func (l *leg) sendCancel() {
 	h := l.hop
 	l.mu.Unlock()
 	l.d.spawn(func() {
-		ctx, cancel := context.WithTimeout(l.d.force, l.d.CancelTimeout)
+		ctx, cancel := l.d.background(l.d.CancelTimeout)
 		defer cancel()
 		if _, err := l.d.once(ctx, &h, r); err != nil {
 			l.log.Debug("a CANCEL was not answered", "error", err)
@@ -177,9 +177,8 @@ func (l *leg) early(res *sip.Response) {
 		return
 	}
 	r.AppendHeader(sip.NewHeader("RAck", fmt.Sprintf("%d %d INVITE", rseq, l.invited.CSeq().SeqNo)))
-	l.keys.apply(r)
 	l.d.spawn(func() {
-		ctx, cancel := context.WithTimeout(l.d.force, l.d.CancelTimeout)
+		ctx, cancel := l.d.background(l.d.CancelTimeout)
 		defer cancel()
 		if _, err := l.d.exchange(ctx, l.config, &h, r, l.nextLocked); err != nil {
 			l.log.Debug("a PRACK was not answered", "error", err)

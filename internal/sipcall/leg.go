@@ -296,6 +296,7 @@ func (l *leg) mop() {
 	defer l.close()
 	l.deadline.Reset(l.d.CancelTimeout)
 	defer l.deadline.Stop()
+	stopping := l.d.life.Done()
 	for {
 		select {
 		case res := <-l.tx.Responses():
@@ -314,6 +315,9 @@ func (l *leg) mop() {
 		case <-l.deadline.C:
 			l.tx.Terminate()
 			return
+		case <-stopping:
+			stopping = nil
+			l.deadline.Reset(hangUpWait / 2)
 		case <-l.d.force.Done():
 			l.tx.Terminate()
 			return

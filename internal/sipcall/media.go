@@ -86,6 +86,7 @@ func (l *leg) point(m sdp.Media) error {
 	if err != nil {
 		return err
 	}
+	l.d.sounds.like(m.Payload)
 	p := rtpaudio.Peer{
 		RTP: m.RTP, RTCP: m.RTCP, Payload: m.Payload, Sound: sound, Events: m.Events, Packet: m.Packet,
 		Follow: func(a netip.Addr) bool { return l.d.acl.media(l.trunk, a) },

@@ -26,6 +26,7 @@ type sounds struct {
 	size  int64     // of all
 	idle  list.List // of *sound that no call uses, the most recently used first
 	quiet map[uint8][]byte
+	usual uint8 // the law of the latest call
 }
 
 // sound is a message in the laws that were asked for so far.
@@ -47,9 +48,9 @@ func newSounds(limit int64) *sounds {
 	return &sounds{limit: limit, files: make(map[string]*sound), quiet: make(map[uint8][]byte)}
 }
 
-// open returns the message's sound, ready to be played in the law, which is what most
-// callees take. Its user has to close it.
-func (s *sounds) open(speech voice.Speech, law uint8) (*sound, error) {
+// open returns the message's sound, ready to be played in the law that the latest callee
+// took. Its user has to close it.
+func (s *sounds) open(speech voice.Speech) (*sound, error) {
 	if speech.File == "" {
 		return &sound{owner: s, long: speech.Duration}, nil
 	}
@@ -64,6 +65,7 @@ func (s *sounds) open(speech voice.Speech, law uint8) (*sound, error) {
 		s.idle.Remove(f.place)
 		f.place = nil
 	}
+	law := s.usual
 	s.mu.Unlock()
 	if _, err := f.in(law); err != nil {
 		f.close()
@@ -98,6 +100,13 @@ func (s *sounds) forget(f *sound) {
 	f.place = nil
 	s.size -= f.size
 	delete(s.files, f.file)
+}
+
+// like notes which law a callee took. Where most take the same, a message is encoded once.
+func (s *sounds) like(law uint8) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usual = law
 }
 
 // in returns the sound in a law, G.711 of the payload type. It must not be changed.

@@ -200,7 +200,7 @@ func (l *leg) refresh(g *dialog) {
 	r.AppendHeader(sip.NewHeader("Supported", "timer"))
 	r.AppendHeader(sip.NewHeader("Session-Expires", strconv.Itoa(sessionExpires)+";refresher=uac"))
 	l.d.spawn(func() {
-		ctx, cancel := context.WithTimeout(l.d.force, l.d.ByeTimeout)
+		ctx, cancel := l.d.background(l.d.ByeTimeout)
 		defer cancel()
 		if _, err := l.d.exchange(ctx, l.config, &h, r, l.nextLocked); err != nil {
 			l.log.Debug("a session could not be refreshed", "error", err)
