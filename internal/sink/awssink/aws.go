@@ -1,5 +1,6 @@
 // Package awssink delivers events to the service that their target's ARN names, through
-// that service's own API: Amazon SNS, Amazon Data Firehose, CloudWatch Logs.
+// that service's own API: Amazon SNS, Amazon Data Firehose, Kinesis Data Streams,
+// CloudWatch Logs.
 //
 // Requests are made and signed by the AWS SDK, which makes one attempt for each that the
 // caller makes; trying again is the caller's business. Two things are tried again at once,
@@ -54,7 +55,7 @@ type Settings struct {
 	Now     func() time.Time // nil = time.Now
 }
 
-// Driver opens topics, delivery streams and log groups. It is safe for concurrent use.
+// Driver opens topics, delivery streams, data streams and log groups. It is safe for concurrent use.
 type Driver struct {
 	settings Settings
 	http     *http.Client
@@ -136,6 +137,7 @@ type service struct {
 var services = []service{
 	{"sns", topicForm, "TOPIC", openTopic},
 	{"firehose", streamForm, "deliverystream/NAME", openStream},
+	{"kinesis", dataStreamForm, "stream/NAME", openDataStream},
 	{"logs", groupForm, "log-group:NAME", openGroup},
 }
 

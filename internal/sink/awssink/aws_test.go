@@ -61,6 +61,8 @@ func TestCheck(t *testing.T) {
 		change(&t)
 		return t
 	}
+	shared := target("kinesis", "stream/x")
+	shared.Role = "arn:aws:iam::210987654321:role/x"
 	d := newDriver(t, Settings{AssumeRole: true})
 	for name, tc := range map[string]struct {
 		target sink.Target
@@ -69,13 +71,17 @@ func TestCheck(t *testing.T) {
 		"topic":          {target("sns", "alerts"), ""},
 		"FIFO topic":     {target("sns", "alerts.fifo"), ""},
 		"stream":         {target("firehose", "deliverystream/a.b-c_d"), ""},
+		"data stream":    {target("kinesis", "stream/"+strings.Repeat("x", 128)), ""},
+		"shared stream":  {shared, ""},
 		"group":          {target("logs", "log-group:/voice/calls#1"), ""},
 		"group and star": {target("logs", "log-group:/voice/calls:*"), ""},
 		"service alone":  {sink.Target{ARN: arn.ARN{Service: "logs"}}, ""},
 		"no role":        {with(func(t *sink.Target) { t.Role = "" }), ""},
 
-		"another service":    {target("kinesis", "stream/x"), "the aws driver speaks sns, firehose and logs, not kinesis"},
-		"kinesis alone":      {sink.Target{ARN: arn.ARN{Service: "kinesis"}}, "not kinesis"},
+		"another service":    {target("sqs", "queue"), "the aws driver speaks sns, firehose, kinesis and logs, not sqs"},
+		"SQS alone":          {sink.Target{ARN: arn.ARN{Service: "sqs"}}, "not sqs"},
+		"stream's consumer":  {target("kinesis", "stream/x/consumer/y:1"), "has not the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"},
+		"long stream":        {target("kinesis", "stream/"+strings.Repeat("x", 129)), "has not the form"},
 		"subscription":       {target("sns", "alerts:1234"), "has not the form arn:aws:sns:REGION:ACCOUNT:TOPIC"},
 		"half a FIFO":        {target("sns", "alerts.fif"), "has not the form"},
 		"stream of a region": {with(func(t *sink.Target) { t.ARN.Region = "evil.example/" }), "has not the form"},
@@ -149,7 +155,8 @@ func TestOpenSinksOutliveTheirDriver(t *testing.T) {
 func TestEndpointsOfAWS(t *testing.T) {
 	t.Parallel()
 	for service, want := range map[string]string{
-		"sns": "sns.eu-central-1.amazonaws.com", "firehose": "firehose.eu-central-1.amazonaws.com", "logs": "logs.eu-central-1.amazonaws.com",
+		"sns": "sns.eu-central-1.amazonaws.com", "firehose": "firehose.eu-central-1.amazonaws.com",
+		"kinesis": "123456789012.data-kinesis.eu-central-1.amazonaws.com", "logs": "logs.eu-central-1.amazonaws.com",
 	} {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()

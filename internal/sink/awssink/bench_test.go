@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,10 @@ func newQuickDouble(b *testing.B) string {
 			return
 		}
 		text := string(body)
+		if n := strings.Count(text, `"PartitionKey":`); n > 0 {
+			_, _ = io.WriteString(w, `{"FailedRecordCount":0,"Records":[`+strings.Repeat(`{"SequenceNumber":"1","ShardId":"s"},`, n-1)+`{"SequenceNumber":"1","ShardId":"s"}]}`)
+			return
+		}
 		if n := strings.Count(text, `"Data":`); n > 0 {
 			_, _ = io.WriteString(w, `{"FailedPutCount":0,"RequestResponses":[`+strings.Repeat(`{"RecordId":"r"},`, n-1)+`{"RecordId":"r"}]}`)
 			return
@@ -49,7 +54,7 @@ func newQuickDouble(b *testing.B) string {
 
 func BenchmarkDeliver(b *testing.B) {
 	record := fmt.Sprintf(`{"text":"%0400d"}`, 1)
-	for _, service := range []string{"sns", "firehose", "logs"} {
+	for _, service := range []string{"sns", "firehose", "kinesis", "logs"} {
 		for _, full := range []bool{false, true} {
 			name := service + "/one"
 			if full {
@@ -75,6 +80,52 @@ func BenchmarkDeliver(b *testing.B) {
 				}
 				b.ReportMetric(float64(b.N*len(batch))/b.Elapsed().Seconds(), "records/s")
 			})
+		}
+	}
+}
+
+// BenchmarkKinesis measures batches of an app's events, so many requests at once. Both ends
+// share the processors.
+func BenchmarkKinesis(b *testing.B) {
+	record := fmt.Sprintf(`{"event_type":"_session.start","text":"%0900d"}`, 1) // as long as they are
+	url := newQuickDouble(b)
+	for _, size := range []int{1, 100, 500} {
+		for _, concurrency := range []int{1, 8} {
+			b.Run(fmt.Sprintf("batch=%d/concurrency=%d", size, concurrency), func(b *testing.B) {
+				driver := newDriver(b, Settings{Endpoint: url, AccessKeyID: ownKey, SecretAccessKey: ownSecret})
+				s := openSink(b, driver, targets()["kinesis"])
+				batch := batchOf(slices.Repeat([]string{record}, size)...)
+				b.ReportAllocs()
+				work(b, concurrency, func() error { return s.Deliver(b.Context(), batch) })
+				b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "records/s")
+			})
+		}
+	}
+}
+
+// work does f b.N times, so many at once.
+func work(b *testing.B, concurrency int, f func() error) {
+	b.Helper()
+	jobs := make(chan struct{})
+	done := make(chan error, concurrency)
+	for range concurrency {
+		go func() {
+			var failure error
+			for range jobs {
+				if err := f(); err != nil {
+					failure = err
+				}
+			}
+			done <- failure
+		}()
+	}
+	for b.Loop() {
+		jobs <- struct{}{}
+	}
+	close(jobs)
+	for range concurrency {
+		if err := <-done; err != nil {
+			b.Errorf("Deliver = %v", err)
 		}
 	}
 }

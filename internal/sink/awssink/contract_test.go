@@ -10,7 +10,7 @@ import (
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	poisons := map[string][]byte{"sns": []byte("\xff\xfe"), "firehose": []byte("{\n"), "logs": []byte(" ")}
+	poisons := map[string][]byte{"sns": []byte("\xff\xfe"), "firehose": []byte("{\n"), "kinesis": []byte("\n"), "logs": []byte(" ")}
 	for service, target := range targets() {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()

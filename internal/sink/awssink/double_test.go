@@ -39,8 +39,8 @@ const (
 	theRole    = "arn:aws:iam::123456789012:role/events/publisher"
 )
 
-// double is AWS: SNS, Firehose, CloudWatch Logs and STS behind one endpoint, each with its
-// real protocol and limits. It verifies every signature. It is strict where AWS is.
+// double is AWS: SNS, Firehose, Kinesis, CloudWatch Logs and STS behind one endpoint, each
+// with its real protocol and limits. It verifies every signature. It is strict where AWS is.
 type double struct {
 	server *httptest.Server
 
@@ -52,6 +52,7 @@ type double struct {
 	calls       []string // "sns.Publish", in the order of their arrival
 	forms       []url.Values
 	records     [][]byte // what has arrived for good
+	partitions  []string // the keys of what Kinesis has
 	groups      map[string]map[string][]logged
 	life        time.Duration // of the credentials of roles
 	assumed     int
@@ -140,7 +141,7 @@ func identify(hr *http.Request, body []byte) *request {
 	if target := hr.Header.Get("X-Amz-Target"); target != "" {
 		prefix, operation, _ := strings.Cut(target, ".")
 		r.operation = operation
-		r.service = map[string]string{"Firehose_20150804": "firehose", "Logs_20140328": "logs"}[prefix]
+		r.service = map[string]string{"Firehose_20150804": "firehose", "Kinesis_20131202": "kinesis", "Logs_20140328": "logs"}[prefix]
 		return r
 	}
 	r.form, _ = url.ParseQuery(string(body))
@@ -287,7 +288,8 @@ func openSink(tb testing.TB, driver *Driver, t sink.Target) sink.Sink {
 // targets are one of each service.
 func targets() map[string]sink.Target {
 	return map[string]sink.Target{
-		"sns": target("sns", "alerts"), "firehose": target("firehose", "deliverystream/calls"), "logs": target("logs", "log-group:/voice/calls"),
+		"sns": target("sns", "alerts"), "firehose": target("firehose", "deliverystream/calls"),
+		"kinesis": target("kinesis", "stream/events"), "logs": target("logs", "log-group:/voice/calls"),
 	}
 }
 

@@ -40,13 +40,14 @@ func FuzzAnswers(f *testing.F) {
 		"", "{}", "null", "[]", `{"nextSequenceToken":"1"}`, "<html>",
 		`{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"},{"RecordId":"2"}]}`,
 		`{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"InternalFailure","ErrorMessage":"x"}]}`,
+		`{"FailedRecordCount":1,"Records":[{"SequenceNumber":"1","ShardId":"s"},{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"x"}]}`,
 		`{"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":1}}`,
 		`{"__type":"ThrottlingException","message":"Rate exceeded"}`,
 		`<PublishBatchResponse><PublishBatchResult><Successful>` + ok("0") + ok("1") + `</Successful><Failed></Failed></PublishBatchResult></PublishBatchResponse>`,
 		`<PublishBatchResponse><PublishBatchResult><Failed>` + member("1", "InvalidParameter", "Empty message", true) + `</Failed></PublishBatchResult></PublishBatchResponse>`,
 		`<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>`,
 	} {
-		for service := range 3 {
+		for service := range services {
 			f.Add(service, 200, "", []byte(body))
 			f.Add(service, 503, "7", []byte(body))
 		}
@@ -103,9 +104,15 @@ func confirms(service string, body []byte, i int) bool {
 	if service == "sns" {
 		return bytes.Contains(body, []byte("PublishBatchResult")) && bytes.Contains(body, fmt.Append(nil, i))
 	}
-	var out *struct{ RequestResponses []json.RawMessage }
+	var out *struct{ RequestResponses, Records []json.RawMessage }
 	if json.NewDecoder(bytes.NewReader(body)).Decode(&out) != nil || out == nil {
 		return false
 	}
-	return service == "logs" || i < len(out.RequestResponses) // what Logs does not reject, it takes
+	switch service {
+	case "kinesis":
+		return i < len(out.Records)
+	case "logs":
+		return true // what Logs does not reject, it takes
+	}
+	return i < len(out.RequestResponses)
 }

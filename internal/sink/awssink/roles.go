@@ -29,6 +29,8 @@ var roleForm = regexp.MustCompile(`^role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}$`)
 
 // checkRole reports whether the role can be assumed and then reach the target. Firehose and
 // CloudWatch Logs are told names and not ARNs, and look for them in the account of the role.
+// SNS and Kinesis are told ARNs: a topic or a stream may have a policy for other accounts.
+// Source: Amazon Kinesis Data Streams Developer Guide, "Share your data stream with another account".
 func (d *Driver) checkRole(t sink.Target) error {
 	a, err := arn.Parse(t.Role)
 	if err != nil {
@@ -37,7 +39,7 @@ func (d *Driver) checkRole(t sink.Target) error {
 	if a.Service != "iam" || a.Account == "" || !roleForm.MatchString(a.Resource) {
 		return fmt.Errorf("the role %q has not the form arn:aws:iam::ACCOUNT:role/NAME", t.Role)
 	}
-	if t.ARN.Service != "sns" && a.Account != t.ARN.Account {
+	if s := t.ARN.Service; s != "sns" && s != "kinesis" && a.Account != t.ARN.Account {
 		return fmt.Errorf("the role is of account %s and can only reach what is there, not in %s", a.Account, t.ARN.Account)
 	}
 	if id := d.externalID(t); id != "" && !isExternalID(id) {

@@ -113,7 +113,7 @@ func TestWithoutARoleTheServerSigns(t *testing.T) {
 
 func TestExpiredCredentialsAreRenewedOnce(t *testing.T) {
 	t.Parallel()
-	calls := map[string]string{"sns": "sns.Publish", "firehose": "firehose.PutRecordBatch", "logs": "logs.PutLogEvents"}
+	calls := map[string]string{"sns": "sns.Publish", "firehose": "firehose.PutRecordBatch", "kinesis": "kinesis.PutRecords", "logs": "logs.PutLogEvents"}
 	for service, target := range targets() {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tidings/internal/account"
 )
@@ -19,7 +20,7 @@ func (d *double) perform(w http.ResponseWriter, r *request) {
 	defer d.mu.Unlock()
 	perform, ok := map[string]func(http.ResponseWriter, *request){
 		"sns.Publish": d.publish, "sns.PublishBatch": d.publishBatch, "firehose.PutRecordBatch": d.putRecordBatch,
-		"logs.PutLogEvents": d.putLogEvents, "logs.CreateLogStream": d.createLogStream, "sts.AssumeRole": d.assumeRole,
+		"kinesis.PutRecords": d.putRecords, "logs.PutLogEvents": d.putLogEvents, "logs.CreateLogStream": d.createLogStream, "sts.AssumeRole": d.assumeRole,
 	}[r.service+"."+r.operation]
 	if !ok {
 		r.fail(w, http.StatusBadRequest, "InvalidAction", r.service+"."+r.operation)
@@ -139,6 +140,55 @@ func (d *double) putRecordBatch(w http.ResponseWriter, r *request) {
 		}
 		d.records = append(d.records, record.Data)
 		out.RequestResponses = append(out.RequestResponses, entry{RecordId: new(strconv.Itoa(i))})
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// putRecordsInput is the body of a PutRecords.
+type putRecordsInput struct {
+	StreamARN string
+	Records   []struct {
+		Data         []byte
+		PartitionKey string
+	}
+}
+
+func (d *double) putRecords(w http.ResponseWriter, r *request) {
+	var in putRecordsInput
+	if err := json.Unmarshal(r.body, &in); err != nil {
+		r.fail(w, http.StatusBadRequest, "SerializationException", err.Error())
+		return
+	}
+	size := 0
+	for i, record := range in.Records {
+		size += len(record.Data) + len(record.PartitionKey)
+		if n := utf8.RuneCountInString(record.PartitionKey); n < 1 || n > 256 {
+			r.fail(w, http.StatusBadRequest, "ValidationException", fmt.Sprintf("1 validation error detected: Value at 'records.%d.member.partitionKey' failed to satisfy constraint", i+1))
+			return
+		}
+	}
+	switch {
+	case in.StreamARN != "arn:aws:kinesis:eu-central-1:123456789012:stream/events":
+		r.fail(w, http.StatusBadRequest, "ResourceNotFoundException", "Stream "+in.StreamARN+" under account 123456789012 not found.")
+		return
+	case len(in.Records) == 0 || len(in.Records) > 500 || size > 10<<20 || len(in.Records) > 1 && size > 5<<20:
+		r.fail(w, http.StatusBadRequest, "InvalidArgumentException", "Records size exceeds 5 MB limit")
+		return
+	}
+	type entry struct{ SequenceNumber, ShardId, ErrorCode, ErrorMessage *string }
+	out := struct {
+		FailedRecordCount int
+		Records           []entry
+	}{}
+	for i, record := range in.Records {
+		if strings.Contains(string(record.Data), poison) {
+			out.FailedRecordCount++
+			out.Records = append(out.Records, entry{ErrorCode: new("InvalidArgumentException"), ErrorMessage: new("Record size exceeds limit")})
+			continue
+		}
+		d.records = append(d.records, record.Data)
+		d.partitions = append(d.partitions, record.PartitionKey)
+		out.Records = append(out.Records, entry{SequenceNumber: new(strconv.Itoa(i + 1)), ShardId: new("shardId-000000000000")})
 	}
 	_ = json.NewEncoder(w).Encode(out)
 }
