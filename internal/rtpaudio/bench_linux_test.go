@@ -30,7 +30,7 @@ func BenchmarkStreams(b *testing.B) {
 			name, keys = "srtp", &Keys{Local: key(1), Remote: key(2)}
 		}
 		b.Run(name, func(b *testing.B) {
-			for _, n := range []int{100, 500, 1000, 2000, 3000, 4000} {
+			for _, n := range []int{1, 10, 100, 500, 1000, 2000, 3000, 4000} {
 				b.Run(fmt.Sprint(n), func(b *testing.B) {
 					for b.Loop() {
 						measure(b, n, keys).report(b)

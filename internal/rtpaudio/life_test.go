@@ -73,10 +73,16 @@ func TestStartBeforeRun(t *testing.T) {
 	}
 	c, s := listening(t, loopback), open(t, w)
 	start(t, s, c.peer(sound(800, 0)), 0, 0)
+	w.shards[0].clock.stall(time.Hour) // it takes long until Run
 	t.Cleanup(running(t, w))
 	if got := c.hear(t, 5); len(payloads(got)) != 800 {
 		t.Errorf("%d samples arrived, want 800", len(payloads(got)))
 	}
+	do(t, s, func() {
+		if late := time.Duration(s.shard.slipped) * tick; late >= time.Hour {
+			t.Errorf("the wheel is %v late, want it to begin when it runs", late)
+		}
+	})
 	if err := w.Run(t.Context()); err == nil {
 		t.Errorf("Run() = nil the second time, want an error")
 	}

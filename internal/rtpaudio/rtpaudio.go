@@ -67,7 +67,7 @@ func New(o Options) (*Wheel, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Shards <= 0 {
-		o.Shards = min(runtime.GOMAXPROCS(0), 4)
+		o.Shards = min(runtime.NumCPU(), 4)
 	}
 	p, err := newPorts(o.Address, o.FirstPort, o.LastPort)
 	if err != nil {
@@ -84,6 +84,10 @@ func New(o Options) (*Wheel, error) {
 // Run turns the wheel until ctx is done. Then it stops all streams: their sockets are
 // closed and Done closes, though not everything was sent; Stats tells what was. What is
 // started before Run begins with it. Run may be called once.
+//
+// A thread of the wheel that wakes up needs one of Go's processors, and where all are at
+// work it waits for one, often for milliseconds. So a program that also computes should
+// have as many more than it has CPUs as the wheel has Threads; see runtime.GOMAXPROCS.
 func (w *Wheel) Run(ctx context.Context) error {
 	if w.ran.Swap(true) {
 		return errors.New("rtp: the wheel has been run already")
@@ -96,6 +100,9 @@ func (w *Wheel) Run(ctx context.Context) error {
 	return nil
 }
 
+// Threads is how many threads the wheel has.
+func (w *Wheel) Threads() int { return len(w.shards) }
+
 // Open reserves a pair of ports for a call. The Stream must be closed, whatever becomes of
 // the call. Open fails with ErrNoPort and ErrStopped.
 func (w *Wheel) Open() (*Stream, error) {
@@ -103,13 +110,24 @@ func (w *Wheel) Open() (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	sh := slices.MinFunc(w.shards, func(a, b *shard) int { return cmp.Compare(a.members.Load(), b.members.Load()) })
+	sh := w.roomiest()
 	s := newStream(sh, rtp, rtcp)
 	if err := sh.admit(s); err != nil {
 		s.unplug()
 		return nil, err
 	}
 	return s, nil
+}
+
+// roomiest is the shard for a new stream: the first that is not full, else the one with
+// the fewest.
+func (w *Wheel) roomiest() *shard {
+	for _, sh := range w.shards {
+		if sh.members.Load() < full {
+			return sh
+		}
+	}
+	return slices.MinFunc(w.shards, func(a, b *shard) int { return cmp.Compare(a.members.Load(), b.members.Load()) })
 }
 
 // streams is how many streams are open.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestWheelStandsStill has the machine stop for a moment, once shorter than receivers
@@ -56,17 +58,29 @@ func TestWheelSpreads(t *testing.T) {
 		t.Fatalf("New() = %v, want nil", err)
 	}
 	sh := w.shards[0]
-	for range 5 * spread {
-		sh.seat(&Stream{})
+	loads := func() (all []int) {
+		for at := range slots {
+			all = append(all, len(sh.slot[at]))
+		}
+		return all
 	}
-	for at := range int64(slots) {
-		want := 0
-		if at >= 1 && at <= spread {
-			want = 5
+	seat := func(n int) {
+		for range n {
+			sh.seat(&Stream{})
 		}
-		if got := len(sh.slot[at]); got != want {
-			t.Errorf("slot %d has %d streams, want %d", at, got, want)
-		}
+	}
+	want := make([]int, slots)
+	seat(crowd + 2)
+	want[1], want[2] = crowd, 2
+	if diff := cmp.Diff(want, loads()); diff != "" {
+		t.Errorf("slots of %d streams differ (-want +got):\n%s", crowd+2, diff)
+	}
+	seat(spread*(crowd+5) - crowd - 2)
+	for at := range spread {
+		want[at+1] = crowd + 5
+	}
+	if diff := cmp.Diff(want, loads()); diff != "" {
+		t.Errorf("slots of %d streams differ (-want +got):\n%s", spread*(crowd+5), diff)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestStreamWithNothingToSay(t *testing.T) {
 // TestStreamManyAtOnce has several hundred calls at a time, of which none may lose a packet.
 func TestStreamManyAtOnce(t *testing.T) {
 	t.Parallel()
-	const streams, packets = 400, 30
+	const streams, packets = 600, 20 // more than one thread gets
 	w := turning(t, Options{Shards: 2})
 	message := sound(packets*160, 0)
 	type call struct {
