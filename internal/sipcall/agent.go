@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -253,11 +254,8 @@ func (a *agent) attempt(ctx context.Context, h hop, r *sip.Request, again func(*
 	if err != nil {
 		return nil, err
 	}
-	if c := r.Contact(); c != nil && h.network == siptrunk.TLS {
-		// The far side can only come back through the connection that is there.
-		if l, ok := tx.Connection().LocalAddr().(*net.TCPAddr); ok {
-			c.Address.Port = l.Port
-		}
+	if h.network != siptrunk.UDP {
+		a.streams(tx.Connection(), h, r)
 	}
 	if again != nil {
 		tx.OnRetransmission(again)
@@ -268,6 +266,27 @@ func (a *agent) attempt(ctx context.Context, h hop, r *sip.Request, again func(*
 		return nil, err
 	}
 	return tx, nil
+}
+
+// stuck is how long a far side may take nothing of what is sent through a connection.
+const stuck = 10 * time.Second
+
+// streams fits a connection to the request, and the request to the connection.
+func (a *agent) streams(c sip.Connection, h hop, r *sip.Request) {
+	if s, ok := c.(*sip.TCPConnection); ok {
+		switch t := s.Conn.(type) {
+		case *net.TCPConn:
+			unstick(t, stuck)
+		case *tls.Conn:
+			if t, ok := t.NetConn().(*net.TCPConn); ok {
+				unstick(t, stuck)
+			}
+		}
+	}
+	if l, ok := c.LocalAddr().(*net.TCPAddr); ok && h.network == siptrunk.TLS && r.Contact() != nil {
+		// The far side can only come back through the connection that is there.
+		r.Contact().Address.Port = l.Port
+	}
 }
 
 // write sends a request without a transaction: an ACK of a 2xx (RFC 3261 section 13.2.2.4).

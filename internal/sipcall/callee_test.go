@@ -39,8 +39,14 @@ type callee struct {
 // newCallee makes a callee that speaks UDP.
 func newCallee(t testing.TB) *callee {
 	t.Helper()
-	c, reading := bareCallee(t)
-	conn := socket(t)
+	return newCalleeAt(t, localhost)
+}
+
+// newCalleeAt makes a callee that speaks UDP at an address.
+func newCalleeAt(t testing.TB, at netip.Addr) *callee {
+	t.Helper()
+	c, reading := bareCalleeAt(t, at)
+	conn := socketAt(t, at)
 	c.address, c.transport = conn.LocalAddr().String(), "UDP"
 	c.write = func(b []byte, to string) error {
 		addr, err := netip.ParseAddrPort(to)
@@ -67,7 +73,12 @@ func newCallee(t testing.TB) *callee {
 // bareCallee makes a callee without signalling. Its readers are waited for at the end.
 func bareCallee(t testing.TB) (*callee, *sync.WaitGroup) {
 	t.Helper()
-	c := &callee{TB: t, in: make(chan sip.Message, 1024), sound: make(chan struct{}, 1), rtp: socket(t)}
+	return bareCalleeAt(t, localhost)
+}
+
+func bareCalleeAt(t testing.TB, at netip.Addr) (*callee, *sync.WaitGroup) {
+	t.Helper()
+	c := &callee{TB: t, in: make(chan sip.Message, 1024), sound: make(chan struct{}, 1), rtp: socketAt(t, at)}
 	var reading sync.WaitGroup
 	t.Cleanup(reading.Wait)
 	t.Cleanup(func() { c.rtp.Close() })
@@ -88,9 +99,14 @@ func (c *callee) arrives(b []byte, from string) {
 
 func socket(t testing.TB) *net.UDPConn {
 	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return socketAt(t, localhost)
+}
+
+func socketAt(t testing.TB, at netip.Addr) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0)))
 	if err != nil {
-		t.Fatalf("ListenUDP() = %v", err)
+		t.Skipf("the system has no %v: %v", at, err)
 	}
 	return c
 }

@@ -100,4 +100,3 @@ func TestProgressFails(t *testing.T) {
 		})
 	}
 }
-

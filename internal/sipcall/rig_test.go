@@ -43,12 +43,13 @@ type setUp struct {
 	callee *callee           // nil = one that speaks UDP
 	trunks []siptrunk.Config // the first one's server is the callee unless it has one
 	length time.Duration     // of the message
+	media  netip.Addr        // of our sound
 }
 
 // newRig makes the rig. Its timers are short where a test would have to wait for them.
 func newRig(t testing.TB, change ...func(*setUp)) *rig {
 	t.Helper()
-	s := &setUp{length: 100 * time.Millisecond}
+	s := &setUp{length: 100 * time.Millisecond, media: localhost}
 	s.Listen, s.Tail, s.GreetingDelay = "127.0.0.1:0", 20*time.Millisecond, 20*time.Millisecond
 	s.trunks = []siptrunk.Config{{Name: "carrier"}}
 	for _, c := range change {
@@ -70,7 +71,7 @@ func newRig(t testing.TB, change ...func(*setUp)) *rig {
 	if r.pool, err = siptrunk.New(s.trunks, siptrunk.Options{}); err != nil {
 		t.Fatalf("siptrunk.New() = %v", err)
 	}
-	if s.Media, err = rtpaudio.New(rtpaudio.Options{Address: netip.MustParseAddr("127.0.0.1"), Shards: 1}); err != nil {
+	if s.Media, err = rtpaudio.New(rtpaudio.Options{Address: s.media, Shards: 1}); err != nil {
 		t.Fatalf("rtpaudio.New() = %v", err)
 	}
 	s.Trunks = r.pool

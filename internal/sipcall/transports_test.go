@@ -57,6 +57,34 @@ func (r *rig) talks() {
 	r.wasHeard(sdp.PCMU)
 }
 
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	six := netip.IPv6Loopback()
+	callee := newCalleeAt(t, six)
+	r := newRig(t, func(s *setUp) { s.callee, s.media, s.Listen = callee, six, "[::1]:0" })
+	c := r.call()
+	invite, _ := r.pickUp(c)
+	if got := invite.Recipient.Host; got != "[::1]" || !strings.Contains(string(invite.Body()), "IN IP6 ::1") {
+		t.Errorf("INVITE to %q with %s", got, invite.Body())
+	}
+	r.callee.isHungUp()
+	c.ends(event.VoiceCompleted, "")
+	r.wasHeard(sdp.PCMU)
+}
+
+// TestSizeOfInvite leaves room for credentials in a datagram of 1,300 bytes.
+func TestSizeOfInvite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setUp) { s.trunks[0].Plus = true })
+	c := r.call()
+	invite := r.callee.takes(sip.INVITE)
+	if n := len(invite.String()); n > 1000 {
+		t.Errorf("the INVITE has %d bytes, want at most 1000", n)
+	}
+	r.callee.answers(invite, 486, "Busy Here")
+	c.ends(event.VoiceBusy, "SIP 486 Busy Here")
+}
+
 func TestTCP(t *testing.T) {
 	t.Parallel()
 	callee := newTCPCallee(t)
