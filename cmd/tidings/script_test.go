@@ -46,6 +46,8 @@ func get() {
 //	serve [args]               start "tidings serve" and wait until it is ready; sets $API and $ADMIN
 //	halt, crash                end it by SIGTERM, or by SIGKILL
 //	hangup                     send it SIGHUP
+//	phone [args]               start "tidings phone" and wait until it can be called; sets $PHONE, and what it says is in phone.out
+//	unplug                     end it as Ctrl-C does
 //	call METHOD PATH [BODY]    send a signed request; standard output is the status, a blank, and the body
 //	await REGEXP GLOB          wait until a line of a file that matches GLOB matches REGEXP
 //	until-output REGEXP CMD…   run the command again and again until its output matches REGEXP
@@ -66,6 +68,8 @@ func TestScripts(t *testing.T) {
 			"hangup": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(of(ts).process.Process.Signal(syscall.SIGHUP))
 			},
+			"phone":        phone,
+			"unplug":       unplug,
 			"call":         call,
 			"await":        await,
 			"until-output": untilOutput,
@@ -73,10 +77,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// session is the server that a script runs.
+// session is the server that a script runs, and the phone.
 type session struct {
 	process *exec.Cmd
 	log     bytes.Buffer
+	phone   *exec.Cmd
 }
 
 func of(ts *testscript.TestScript) *session { return ts.Value("session").(*session) }
@@ -86,6 +91,44 @@ func (s *session) end() {
 		_ = s.process.Process.Kill()
 		_ = s.process.Wait()
 		s.process = nil
+	}
+	if s.phone != nil {
+		_ = s.phone.Process.Kill()
+		_ = s.phone.Wait()
+		s.phone = nil
+	}
+}
+
+func phone(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts)
+	program, err := exec.LookPath(filepath.Join(firstDir(ts.Getenv("PATH")), "tidings"))
+	ts.Check(err)
+	out, err := os.Create(ts.MkAbs("phone.out"))
+	ts.Check(err)
+	defer func() { _ = out.Close() }()
+	s.phone = exec.Command(program, append([]string{"phone", "--listen", "127.0.0.1:0"}, args...)...)
+	s.phone.Dir, s.phone.Stdout, s.phone.Stderr = ts.MkAbs("."), out, out
+	s.phone.Env = []string{"HOME=" + ts.MkAbs(".")}
+	ts.Check(s.phone.Start())
+	address := regexp.MustCompile(`called at (\S+)\.`)
+	ticks := time.NewTicker(10 * time.Millisecond)
+	defer ticks.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-ticks.C {
+		if found := address.FindStringSubmatch(ts.ReadFile("phone.out")); found != nil {
+			ts.Setenv("PHONE", found[1])
+			return
+		}
+	}
+	ts.Fatalf("the phone cannot be called:\n%s", ts.ReadFile("phone.out"))
+}
+
+func unplug(ts *testscript.TestScript, _ bool, _ []string) {
+	s := of(ts)
+	ts.Check(s.phone.Process.Signal(os.Interrupt))
+	err := s.phone.Wait()
+	s.phone = nil
+	if err != nil {
+		ts.Fatalf("the phone ended with %v\n%s", err, ts.ReadFile("phone.out"))
 	}
 }
 
