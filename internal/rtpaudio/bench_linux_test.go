@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"testing"
 	"time"
 
@@ -203,6 +204,8 @@ func receiveForBenchmarks() {
 		panic(err)
 	}
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
+	runtime.LockOSThread()
+	_ = hurry() // as the senders do, or it would lose what they send
 	fmt.Println(netip.AddrPortFrom(loopback, s.port()))
 	asked := make(chan bool)
 	go func() {
