@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -102,13 +103,27 @@ func (a *App) openTrunks() (carrier, error) {
 	return carrier{
 		dialer: dialer,
 		services: []lifecycle.Service{
-			{Name: "rtp", Grace: grace, Run: wheel.Run},
+			{Name: "rtp", Grace: grace, Run: func(ctx context.Context) error { return turn(ctx, wheel) }},
 			{Name: "sip", Grace: grace, Run: dialer.Run},
 		},
 		status: func() admin.PartStatus { return trunkStatus(pool.Status()) },
 		trunks: func() []admin.Trunk { return adminTrunks(cfg.Trunks, pool.Status()) },
 		words:  fmt.Sprintf("SIP trunks: %d, from %v", len(trunks), dialer.Addr()),
 	}, nil
+}
+
+// turn runs the wheel with a processor of Go's scheduler for each of its threads on top of
+// the others. Its threads sleep in the kernel, which the scheduler does not notice at once:
+// without the extra ones, goroutines that compute keep a thread waiting when it wakes, and
+// the packets of 100 calls deviate by 4.7 ms instead of 0.04 ms. Who sets GOMAXPROCS has
+// decided otherwise.
+func turn(ctx context.Context, wheel *rtpaudio.Wheel) error {
+	if os.Getenv("GOMAXPROCS") == "" {
+		before := runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(before + wheel.Threads())
+		defer runtime.GOMAXPROCS(before)
+	}
+	return wheel.Run(ctx)
 }
 
 // orNone says "none" where sipcall takes 0 for "the usual".
