@@ -43,6 +43,10 @@ const (
 	VoiceMessage      = "VoiceMessage"
 	PaginationToken   = "PaginationToken"
 	OriginationNumber = "OriginationNumber"
+	App               = "App"
+	EventStream       = "EventStream"
+	Endpoint          = "Endpoint"
+	PhoneNumber       = "PhoneNumber"
 )
 
 // Error is a fault.
