@@ -24,6 +24,15 @@ const (
 	VoiceSandboxCountries Name = "voice_sandbox_countries"
 )
 
+// The limits of Pinpoint's apps.
+const (
+	Apps             Name = "apps"
+	EventTypes       Name = "event_types_per_app"
+	EventAttributes  Name = "event_attribute_keys_per_app"
+	EventMetrics     Name = "event_metric_keys_per_app"
+	EndpointsPerUser Name = "endpoints_per_user"
+)
+
 // Unlimited is the value of a limit that does not limit.
 const Unlimited int64 = 0
 
@@ -36,7 +45,10 @@ type Limit struct {
 	Source     string
 }
 
-const voiceGuide = `SMS and Voice API Reference, "Service Limits"`
+const (
+	voiceGuide = `SMS and Voice API Reference, "Service Limits"`
+	appGuide   = `Amazon Pinpoint Developer Guide, "Amazon Pinpoint quotas"`
+)
 
 // Table is every limit there is.
 var Table = []Limit{
@@ -50,6 +62,11 @@ var Table = []Limit{
 	{VoiceBillable, 3_000, 3_000, 0, voiceGuide},
 	{VoiceCharacters, 6_000, 6_000, 0, voiceGuide},
 	{VoiceSandboxCountries, Unlimited, 1, 0, voiceGuide + "; 1 = only the countries of voice.SandboxCountries"},
+	{Apps, 100, 100, 0, appGuide + ", Project quotas"},
+	{EventTypes, 1_500, 1_500, 0, appGuide + ", Event ingestion quotas"},
+	{EventAttributes, 500, 500, 0, appGuide + ", Event ingestion quotas"},
+	{EventMetrics, 500, 500, 0, appGuide + ", Event ingestion quotas"},
+	{EndpointsPerUser, 15, 15, 0, appGuide + ", Endpoint quotas"},
 }
 
 // Mode says which column of the table applies.
