@@ -28,6 +28,11 @@ type App struct {
 	// What is known of the app's event stream beside its destination.
 	StreamModified time.Time // when it was put, UTC, in milliseconds; zero = it was not
 	StreamBy       string    // who put it
+
+	// Settings is what clients have set for campaigns and journeys, which do not run here. It
+	// belongs to the API family, is kept for it as it is, and never changed in place; nil =
+	// nothing was set.
+	Settings []byte
 }
 
 // ARN returns the ARN of the app.
