@@ -117,7 +117,7 @@ func (s *Store) reopen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sets.watch(ctx, next); err != nil {
+	if err := errors.Join(s.sets.watch(ctx, next), s.apps.watch(ctx, next)); err != nil {
 		next.close(s.tune.stuck)
 		return err
 	}

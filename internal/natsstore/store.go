@@ -94,6 +94,7 @@ type Store struct {
 	parking  *Parking
 	letters  *DeadLetters
 	sets     *ConfigurationSets
+	apps     *Apps
 
 	life   context.Context // ends when the store closes
 	stop   context.CancelFunc
@@ -113,7 +114,8 @@ type Store struct {
 	sizes sizes
 }
 
-// Open starts the engine on its directory and waits until configuration sets can be read.
+// Open starts the engine on its directory and waits until configuration sets and apps
+// can be read.
 // The caller runs Run beside it, and closes it when Run is never called.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	return open(ctx, opts, defaultTuning())
@@ -131,6 +133,7 @@ func open(ctx context.Context, opts Options, tune tuning) (*Store, error) {
 	s.life, s.stop = context.WithCancel(context.Background())
 	s.messages, s.events = newMessages(s), newEvents(s)
 	s.parking, s.letters, s.sets = &Parking{store: s}, &DeadLetters{store: s}, newConfigurationSets(s)
+	s.apps = newApps(s)
 	if err := s.register(opts.Registerer); err != nil {
 		s.stop()
 		return nil, err
@@ -141,7 +144,7 @@ func open(ctx context.Context, opts Options, tune tuning) (*Store, error) {
 		return nil, err
 	}
 	s.publishSession(sess)
-	if err := s.sets.watch(ctx, sess); err != nil {
+	if err := errors.Join(s.sets.watch(ctx, sess), s.apps.watch(ctx, sess)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.spawn(func() { s.messages.committer.run(s.life) })

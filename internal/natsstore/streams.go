@@ -34,7 +34,7 @@ const (
 	// short because the server keeps each ID in memory.
 	dedupeWindow = 15 * time.Second
 
-	// markerTTL is how long a deleted configuration set leaves a trace in its bucket: long
+	// markerTTL is how long a deleted configuration set or app leaves a trace in its bucket: long
 	// enough for every watcher to see it.
 	markerTTL = time.Hour
 
@@ -69,7 +69,7 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 func (s *Store) bucketConfigs() []jetstream.KeyValueConfig {
 	return []jetstream.KeyValueConfig{
 		{Bucket: bucketSets, History: 1, MaxBytes: s.opts.MaxBytes, LimitMarkerTTL: markerTTL},
-		{Bucket: bucketMeta, History: 1, MaxBytes: s.opts.MaxBytes},
+		{Bucket: bucketMeta, History: 1, MaxBytes: s.opts.MaxBytes, LimitMarkerTTL: markerTTL},
 	}
 }
 
