@@ -119,6 +119,7 @@ func (a *agent) newStack(config *tls.Config) stack {
 	log := quiet(a.d.Log)
 	t := sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), config,
 		sip.WithTransportLayerLogger(log), sip.WithTransportLayerReadFilter(a.d.acl.filter))
+	t.OnMessage(a.d.note) // before the transactions, which ask for messages, too
 	x := sip.NewTransactionLayer(t, sip.WithTransactionLayerLogger(log),
 		sip.WithTransactionLayerUnhandledResponseHandler(a.d.stray))
 	x.OnRequest(a.d.receive)

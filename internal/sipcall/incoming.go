@@ -42,6 +42,26 @@ func (d *Dialer) receive(r *sip.Request, tx *sip.ServerTx) {
 	}
 }
 
+// note sees messages in the order in which they come. The transactions work on each in a
+// goroutine of its own, so that a final response may overtake the 180 before it. That the
+// phone rang must not be missed then: such a call must not be placed again.
+func (d *Dialer) note(m sip.Message) {
+	res, ok := m.(*sip.Response)
+	if !ok || !res.IsProvisional() || res.StatusCode <= sip.StatusTrying {
+		return
+	}
+	id, seq := res.CallID(), res.CSeq()
+	if id == nil || seq == nil || seq.MethodName != sip.INVITE {
+		return
+	}
+	d.mu.Lock()
+	l := d.legs[string(*id)]
+	d.mu.Unlock()
+	if l != nil && (rings(res.StatusCode) || l.noted.Load() == 0) {
+		l.noted.Store(int32(res.StatusCode))
+	}
+}
+
 // stray takes responses that belong to no transaction: those that come late or again.
 func (d *Dialer) stray(res *sip.Response) { d.trace("receive", res) }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -32,6 +33,7 @@ type leg struct {
 	begun  time.Time
 	local  sdp.Local
 	gone   chan struct{} // closed when the far side has hung up
+	noted  atomic.Int32  // a provisional status above 100 that came, see Dialer.note; 0 = none
 
 	// Used by the goroutine that waits for the INVITE's responses: Dial's, or mop's.
 	tx        *sip.ClientTx
@@ -52,7 +54,9 @@ type leg struct {
 	invited  *sip.Request // the last INVITE
 	seq      uint32       // of our last request
 	dialogs  map[string]*dialog
-	hosts    []netip.Addr // that may send us SIP because of this leg
+	won      bool            // a 2xx was worked on
+	waiting  []*sip.Response // 2xx that came before that
+	hosts    []netip.Addr    // that may send us SIP because of this leg
 	closed   bool
 	hungUp   bool // gone is closed
 	dialog   *dialog
@@ -157,6 +161,9 @@ func (l *leg) invite(ctx context.Context, patience time.Duration) (verdict, erro
 // take acts on a response. It reports true when the call is over.
 func (l *leg) take(ctx context.Context, res *sip.Response) (verdict, bool) {
 	l.heard = true
+	if status := int(l.noted.Load()); status > 0 && !res.IsProvisional() && !l.cancelled {
+		l.ringing(status) // it may have been overtaken by this one
+	}
 	switch {
 	case res.IsProvisional():
 		l.provisional(res)
@@ -215,12 +222,17 @@ func (l *leg) provisional(res *sip.Response) {
 		return
 	}
 	l.early(res)
+	l.ringing(res.StatusCode)
+}
+
+// ringing acts on a provisional status above 100: somebody may have heard the phone ring.
+func (l *leg) ringing(status int) {
 	if !l.rang {
 		l.rang = true
 		l.deadline.Reset(l.d.RingTimeout)
 		l.trunk.Answered()
 	}
-	if res.StatusCode < sip.StatusRinging || res.StatusCode > sip.StatusSessionInProgress || l.call.rang {
+	if !rings(status) || l.call.rang {
 		return
 	}
 	l.call.rang = true
@@ -229,6 +241,11 @@ func (l *leg) provisional(res *sip.Response) {
 		l.err = err
 		l.giveUp(failed(reasonGivenUp), hangUpWait)
 	}
+}
+
+// rings reports whether a status is told as RINGING.
+func rings(status int) bool {
+	return status >= sip.StatusRinging && status <= sip.StatusSessionInProgress
 }
 
 // late acts when what was waited for has not come in time.

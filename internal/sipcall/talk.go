@@ -41,10 +41,22 @@ func (l *leg) accepted(ctx context.Context, res *sip.Response) verdict {
 	return v
 }
 
-// confirm makes a dialog of a 2xx and acknowledges it.
+// confirm makes a dialog of a 2xx and acknowledges it. Then it is the turn of those that
+// have come meanwhile.
 func (l *leg) confirm(res *sip.Response) (*dialog, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	g, err := l.establish(res)
+	waiting := l.waiting
+	l.waiting, l.won = nil, true
+	l.mu.Unlock()
+	for _, r := range waiting {
+		l.settle(r)
+	}
+	return g, err
+}
+
+// establish is confirm for one. l.mu must be held.
+func (l *leg) establish(res *sip.Response) (*dialog, error) {
 	g, err := l.learn(res)
 	if err != nil {
 		return nil, err
@@ -70,7 +82,20 @@ func (l *leg) dismiss(res *sip.Response) {
 // one of another callee is hung up (RFC 3261 section 13.2.2.4).
 func (l *leg) repeated(res *sip.Response) {
 	l.d.trace("receive", res)
+	l.settle(res)
+}
+
+func (l *leg) settle(res *sip.Response) {
 	l.mu.Lock()
+	if !l.won {
+		// sipgo has a goroutine for each datagram. This one has overtaken the first 2xx on
+		// its way to the call, and whose it is shows only when that is there.
+		if len(l.waiting) < maxForks {
+			l.waiting = append(l.waiting, res)
+		}
+		l.mu.Unlock()
+		return
+	}
 	if g := l.dialogs[tagOf(res)]; g != nil && g.confirmed {
 		if err := l.acknowledge(g); err != nil {
 			l.log.Debug("an ACK could not be repeated", "error", err)
