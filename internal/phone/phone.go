@@ -154,7 +154,11 @@ func (p *Phone) build() (err error) {
 	p.ua, err = sipgo.NewUA(
 		sipgo.WithUserAgent("tidings-phone"),
 		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(p.log)),
-		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(p.log)),
+		sipgo.WithUserAgentTransactionLayerOptions(
+			sip.WithTransactionLayerLogger(p.log),
+			// Repeated responses to a BYE of ours are nothing to tell anybody.
+			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}),
+		),
 	)
 	if err != nil {
 		return err
