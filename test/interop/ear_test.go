@@ -27,13 +27,8 @@ type ear struct {
 func newEar(tb testing.TB) *ear {
 	tb.Helper()
 	e := &ear{payload: map[uint8]int{}}
-	port := freePort(tb)
-	for i, c := range []**net.UDPConn{&e.rtp, &e.rtcp} {
-		var err error
-		if *c, err = net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice(), Port: port + i}); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	pair := listenUDP(tb, 2)
+	e.rtp, e.rtcp = pair[0], pair[1]
 	e.listening.Go(func() { e.listen(e.rtp, e.hear) })
 	e.listening.Go(func() { e.listen(e.rtcp, func([]byte) { e.reports++ }) })
 	tb.Cleanup(func() { e.close() })

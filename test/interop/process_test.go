@@ -46,6 +46,30 @@ func freePort(tb testing.TB) int {
 	return 0
 }
 
+// listenUDP opens so many ports in a row, the first one even.
+func listenUDP(tb testing.TB, n int) []*net.UDPConn {
+	tb.Helper()
+	for range 100 {
+		port := freePort(tb)
+		var all []*net.UDPConn
+		for i := range n {
+			c, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice(), Port: port + i})
+			if err != nil {
+				break // somebody was faster
+			}
+			all = append(all, c)
+		}
+		if len(all) == n {
+			return all
+		}
+		for _, c := range all {
+			_ = c.Close()
+		}
+	}
+	tb.Fatal("no free ports")
+	return nil
+}
+
 func free(network string, port int) bool {
 	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	var c io.Closer

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"tidings/internal/siptrunk"
 )
 
 // A scenario is what sipp does as a callee, in steps of its XML.
@@ -136,5 +139,18 @@ func sipp(tb testing.TB, port int, steps ...string) *process {
 			}
 		}
 	})
+	return p
+}
+
+// sippAt is sipp as the trunk, ready to be called.
+func sippAt(tb testing.TB, trunk siptrunk.Config, steps ...string) *process {
+	tb.Helper()
+	_, text, _ := strings.Cut(trunk.Server, ":")
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := sipp(tb, port, steps...)
+	awaitPort(tb, p, port)
 	return p
 }
