@@ -49,6 +49,16 @@ func TestHoldAndResume(t *testing.T) {
 	r.callee.asks(r.callee.request(invite, sip.INFO, 5, nil)) // an old one
 	r.callee.gets(500)
 
+	for _, rename := range []func(*sip.Request){
+		func(q *sip.Request) { q.To().Params = sip.HeaderParams{{K: "tag", V: "wrong"}} },
+		func(q *sip.Request) { q.From().Params = sip.HeaderParams{{K: "tag", V: "wrong"}} },
+	} {
+		bye := r.callee.request(invite, sip.BYE, 25, nil) // of another call
+		rename(bye)
+		r.callee.asks(bye)
+		r.callee.gets(481)
+	}
+
 	resume := r.callee.request(invite, sip.UPDATE, 30, r.callee.local(func(l *sdp.Local) { l.Version = 3 }).Offer())
 	r.callee.asks(resume)
 	if got := string(r.callee.gets(200).Body()); !strings.Contains(got, "a=sendrecv") || !strings.Contains(got, " 3 IN IP4") {
@@ -267,7 +277,7 @@ func TestRefresher(t *testing.T) {
 // TestByeIsNotAnswered ends all the same, in bounded time.
 func TestByeIsNotAnswered(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(s *setUp) { s.ByeTimeout = 700 * time.Millisecond })
+	r := newRig(t, func(s *setUp) { s.ByeTimeout = 1500 * time.Millisecond })
 	c := r.call()
 	r.pickUp(c)
 	r.callee.takes(sip.BYE)

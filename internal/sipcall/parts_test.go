@@ -75,6 +75,10 @@ func TestSoundsInUseStay(t *testing.T) {
 	s := newSounds(0)
 	a := tone(t, t.TempDir(), "a")
 	f := open(t, s, a)
+	open(t, s, a).close() // the other user
+	if len(s.files) != 1 {
+		t.Error("what a call uses was dropped when another one had ended")
+	}
 	if err := os.Remove(a.File); err != nil {
 		t.Fatalf("Remove() = %v", err)
 	}

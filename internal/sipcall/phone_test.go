@@ -43,7 +43,7 @@ func TestPhones(t *testing.T) {
 	t.Parallel()
 	p := ringUp(t, phone.Options{})
 	r := newRig(t, func(s *setUp) {
-		s.trunks[0].Server, s.length, s.RingTimeout = p.Addr(), 400*time.Millisecond, 400*time.Millisecond
+		s.trunks[0].Server, s.length, s.RingTimeout = p.Addr(), 400*time.Millisecond, 2*time.Second
 		s.GreetingDelay = 50 * time.Millisecond
 	})
 	for _, n := range simulator.Numbers() {

@@ -208,7 +208,7 @@ func TestNames(t *testing.T) {
 	port := func(c *callee) uint16 { return netip.MustParseAddrPort(c.addr()).Port() }
 	r := newRig(t, func(s *setUp) {
 		s.callee = live
-		s.FirstAnswer = 400 * time.Millisecond
+		s.FirstAnswer = 2 * time.Second
 		s.trunks[0].Server = "carrier.example.com"
 		s.Resolver = book{
 			services: map[string][]*net.SRV{"_sip._udp.carrier.example.com": {

@@ -111,7 +111,6 @@ func TestPublicAddress(t *testing.T) {
 // twoTrunks are the callee, and another one behind it.
 func twoTrunks(second *callee) func(*setUp) {
 	return func(s *setUp) {
-		s.FirstAnswer = 200 * time.Millisecond
 		s.trunks = []siptrunk.Config{{Name: "first"}, {Name: "second", Server: second.addr(), Priority: 1}}
 	}
 }
@@ -135,7 +134,11 @@ func TestFailOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			second := newCallee(t)
-			r := newRig(t, twoTrunks(second))
+			r := newRig(t, twoTrunks(second), func(s *setUp) {
+				if name == "silence" {
+					s.FirstAnswer = time.Second
+				}
+			})
 			c := r.call()
 			first(r.callee)
 			invite := second.takes(sip.INVITE)
