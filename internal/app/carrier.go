@@ -115,14 +115,11 @@ func (a *App) openTrunks() (carrier, error) {
 // turn runs the wheel with a processor of Go's scheduler for each of its threads on top of
 // the others. Its threads sleep in the kernel, which the scheduler does not notice at once:
 // without the extra ones, goroutines that compute keep a thread waiting when it wakes, and
-// the packets of 100 calls deviate by 4.7 ms instead of 0.04 ms. Who sets GOMAXPROCS has
-// decided otherwise.
+// the packets of 100 calls deviate by 4.7 ms instead of 0.04 ms.
 func turn(ctx context.Context, wheel *rtpaudio.Wheel) error {
-	if os.Getenv("GOMAXPROCS") == "" {
-		before := runtime.GOMAXPROCS(0)
-		runtime.GOMAXPROCS(before + wheel.Threads())
-		defer runtime.GOMAXPROCS(before)
-	}
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(before + wheel.Threads())
+	defer runtime.GOMAXPROCS(before)
 	return wheel.Run(ctx)
 }
 
