@@ -101,8 +101,10 @@ func (t *Trunk) update(change func(now time.Time)) {
 	case before == after:
 	case after == Down:
 		t.log.Warn("trunk is down", "reason", reason)
+	case after == Up:
+		t.log.Info("trunk is up", "before", before)
 	default:
-		t.log.Info("trunk is "+string(after), "before", before)
+		t.log.Info("trunk may be up again", "before", before)
 	}
 }
 
