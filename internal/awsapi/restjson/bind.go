@@ -14,6 +14,19 @@ import (
 	"tidings/internal/fault"
 )
 
+// BodyReader is an input that reads the body of its request itself, because there are many
+// such requests, or because the body says more than encoding/json tells.
+type BodyReader interface {
+	// ReadBody reads the body, which it may keep. It fails with fault.Invalid.
+	ReadBody(body []byte) error
+}
+
+// BodyAppender is an output that writes the body of its reply itself.
+type BodyAppender interface {
+	// AppendBody appends the body, in JSON, to b.
+	AppendBody(b []byte) []byte
+}
+
 // binding knows which fields of an operation's input come from where.
 type binding struct {
 	path  map[string]int // uri tag -> index of the field
@@ -51,7 +64,11 @@ func bind(route Route) *binding {
 // family turns into its own exception for bad requests: real services answer a
 // SerializationException here, which no client of ours has a type for.
 func (b *binding) fill(input any, path map[string]string, query url.Values, body []byte) error {
-	if b.body {
+	if reader, ok := input.(BodyReader); ok {
+		if err := reader.ReadBody(body); err != nil {
+			return err
+		}
+	} else if b.body {
 		if err := decode(body, input); err != nil {
 			return err
 		}

@@ -24,6 +24,10 @@ func writeOutput(w http.ResponseWriter, status int, output any) error {
 		w.WriteHeader(status)
 		return nil
 	}
+	if appender, ok := output.(BodyAppender); ok {
+		write(w, status, appender.AppendBody(nil))
+		return nil
+	}
 	body, err := marshal(output)
 	if err != nil {
 		return fmt.Errorf("encode the output: %w", err)

@@ -1,0 +1,153 @@
+package pinpoint
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings/internal/fault"
+	"tidings/internal/pinpoint"
+)
+
+// maxPage is how many apps a page has at most, and has if the client does not say.
+// Source: Amazon Pinpoint Developer Guide, "Amazon Pinpoint quotas": there are 100 apps in a
+// region by default. The API Reference states no bound.
+const maxPage = 100
+
+const getApps = "GetApps"
+
+func (a *API) createApp(ctx context.Context, in *createAppInput) (*application, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := a.config.Apps.CreateApp(ctx, t, in.Name, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	return new(wireApp(app)), nil
+}
+
+func (a *API) getApp(ctx context.Context, in *appInput) (*application, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := a.config.Apps.App(ctx, t, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return new(wireApp(app)), nil
+}
+
+func (a *API) deleteApp(ctx context.Context, in *appInput) (*application, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := a.config.Apps.DeleteApp(ctx, t, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return new(wireApp(app)), nil
+}
+
+func (a *API) getApps(ctx context.Context, in *getAppsInput) (*applications, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(in.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	var after pinpoint.Position
+	if in.Token != "" {
+		sealed, err := a.config.Tokens.Open(t, getApps, in.Token)
+		if err != nil {
+			return nil, err
+		}
+		if after, err = parsePosition(sealed); err != nil {
+			return nil, err
+		}
+	}
+	page, more, err := a.config.Apps.Apps(ctx, t, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &applications{Item: []application{}}
+	for _, app := range page {
+		out.Item = append(out.Item, wireApp(app))
+	}
+	if more && len(page) > 0 {
+		out.NextToken = a.config.Tokens.Seal(t, getApps, formatPosition(page[len(page)-1].Position()))
+	}
+	return out, nil
+}
+
+// formatPosition writes a place in the list of apps for a token.
+func formatPosition(p pinpoint.Position) string {
+	return strconv.FormatInt(p.Created.UnixNano(), 10) + "/" + p.ID
+}
+
+// parsePosition reads what formatPosition wrote. Only another version can have sealed
+// anything else.
+func parsePosition(s string) (pinpoint.Position, error) {
+	created, id, _ := strings.Cut(s, "/")
+	n, err := strconv.ParseInt(created, 10, 64)
+	if err != nil {
+		return pinpoint.Position{}, fmt.Errorf("position in the list of apps: %w", err)
+	}
+	return pinpoint.Position{Created: time.Unix(0, n).UTC(), ID: id}, nil
+}
+
+// pageSize reads page-size, which this API has as a string. Empty is like absent.
+func pageSize(s string) (int, error) {
+	if s == "" {
+		return maxPage, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || strings.HasPrefix(s, "+") || n < 1 || n > maxPage {
+		return 0, fault.New(fault.Invalid, "", "page-size must be a whole number from 1 to %d.", maxPage)
+	}
+	return n, nil
+}
+
+func (a *API) tag(ctx context.Context, in *tagInput) (*empty, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Apps.Tag(ctx, t, in.ARN, in.Tags)
+}
+
+func (a *API) untag(ctx context.Context, in *untagInput) (*empty, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Apps.Untag(ctx, t, in.ARN, in.Keys)
+}
+
+func (a *API) listTags(ctx context.Context, in *tagsInput) (*tagsModel, error) {
+	t, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := a.config.Apps.Tags(ctx, t, in.ARN)
+	if err != nil {
+		return nil, err
+	}
+	return &tagsModel{Tags: tags}, nil
+}
+
+// wireApp is the app as the API shows it.
+func wireApp(app *pinpoint.App) application {
+	w := application{Arn: app.ARN(), CreationDate: timestamp(app.Created), Id: app.ID, Name: app.Name, Tags: app.Tags}
+	if w.Tags == nil {
+		w.Tags = map[string]string{}
+	}
+	return w
+}
