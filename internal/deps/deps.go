@@ -35,6 +35,7 @@ var rooms = map[string][]string{
 	"configset": {"arn", "event", "fault", "quota", "tenant"},
 	"ssml":      {"fault"},
 	"voice":     {"account", "configset", "event", "fault", "quota", "ssml", "tenant"},
+	"pinpoint":  {"arn", "configset", "event", "fault", "quota", "tenant"},
 
 	// Speech and calls.
 	"audio":     {},
@@ -57,12 +58,13 @@ var rooms = map[string][]string{
 
 	// The disk.
 	"datadir":   {},
-	"natsstore": {"configset", "datadir", "event", "fanout", "fault", "sink", "tenant", "voice"},
+	"natsstore": {"configset", "datadir", "event", "fanout", "fault", "pinpoint", "sink", "tenant", "voice"},
+	"boltstore": {"fault", "pinpoint", "tenant"},
 
 	// Edges: wire to domain.
 	"awsapi":   {"account", "fault", "tenant"},
 	"awsapi/*": {"account", "awsapi", "fault", "tenant"},
-	"api/*":    {"account", "arn", "awsapi", "awsapi/*", "configset", "event", "fault", "quota", "tenant", "voice"},
+	"api/*":    {"account", "arn", "awsapi", "awsapi/*", "configset", "event", "fault", "pinpoint", "quota", "tenant", "voice"},
 
 	// The house.
 	"config":      {"account", "arn", "quota", "tenant"},
@@ -81,14 +83,15 @@ var libraries = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // cli signs as a client does
 	"github.com/aws/smithy-go":            {"sink/awssink", "tts/polly"},
 	"github.com/emiago/sipgo":             {"phone", "sipcall", "siptrunk"},
-	"github.com/fxamacker/cbor":           {"natsstore"},
+	"github.com/fxamacker/cbor":           {"boltstore", "natsstore"},
 	"github.com/goccy/go-yaml":            {"config"},
 	"github.com/icholy/digest":            {"phone", "sipcall"},
 	"github.com/nats-io":                  {"natsstore"},
-	"github.com/nyaruka/phonenumbers":     {"voice"},
+	"github.com/nyaruka/phonenumbers":     {"pinpoint", "voice"},
 	"github.com/pion":                     {"rtpaudio"},
 	"github.com/prometheus/client_golang": {everything},
 	"github.com/standard-webhooks":        {"sink/webhook"},
+	"go.etcd.io/bbolt":                    {"boltstore"},
 	"golang.org/x":                        {everything},
 }
 
