@@ -3,10 +3,13 @@ package siptrunk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,5 +318,32 @@ tidings_trunk_waiting{trunk="b"} 0
 	}
 	if _, err := siptrunk.New(nil, siptrunk.Options{Registerer: reg}); err == nil {
 		t.Error("New with metrics that are registered already = nil, want an error")
+	}
+}
+
+// BenchmarkLease is a call through one of three trunks, with limits that are not reached;
+// or with a thousand calls that wait for another trunk.
+func BenchmarkLease(b *testing.B) {
+	for _, waiting := range []int{0, 1000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
+			full, first, second := trunk("full", "+49"), trunk("first", "+1"), trunk("second", "+1")
+			full.MaxCalls, first.MaxCalls, first.CallsPerSecond = 1, 1000, 0
+			p := pool(b, full, first, second)
+			ctx, cancel := context.WithCancel(b.Context())
+			var all sync.WaitGroup
+			defer all.Wait()
+			defer cancel()
+			lease(b, p, "+49")
+			for range waiting {
+				all.Go(func() { _, _ = p.Lease(ctx, "+49", nil) })
+			}
+			for p.Status()[0].Waiting < waiting {
+				runtime.Gosched()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				lease(b, p, "+12065550100").Release()
+			}
+		})
 	}
 }

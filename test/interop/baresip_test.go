@@ -53,7 +53,7 @@ module rtcpsummary.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-`, b.port, media, media+9, filepath.Join(b.dir, "voice.wav"), b.dir, b.control, modules(tb)),
+`, b.port, media, media+3, filepath.Join(b.dir, "voice.wav"), b.dir, b.control, modules(tb)),
 		"accounts": fmt.Sprintf("<sip:+12065550100@127.0.0.1:%d>;regint=0;answermode=auto;%s\n", b.port, parameters),
 		"contacts": "",
 	} {

@@ -155,16 +155,13 @@ func (h history) want(tb testing.TB, letters string) {
 
 // sounds checks that the message is in what was heard, whole and unharmed. The level may
 // differ: speech is brought to that of telephones. On a machine that has no time the sound
-// pauses, so the message is looked for in pieces, of which few may be broken by that.
+// pauses between two packets, so it is looked for packet by packet.
 func sounds(tb testing.TB, heard, message []int16) {
 	tb.Helper()
-	const (
-		piece  = 400 // 50 ms
-		broken = 3
-	)
+	const packet = 160
 	at, first, missing := 0, -1, 0
-	for i := 0; i+piece <= len(message); i += piece {
-		lag := find(heard[at:], message[i:i+piece])
+	for i := 0; i+packet <= len(message); i += packet {
+		lag := find(heard[at:], message[i:i+packet])
 		if lag < 0 {
 			missing++
 			continue
@@ -172,12 +169,12 @@ func sounds(tb testing.TB, heard, message []int16) {
 		if first < 0 {
 			first = at + lag - i
 		}
-		at += lag + piece
+		at += lag + packet
 	}
-	if missing > broken {
-		tb.Errorf("%d of %d pieces of the message are not in what was heard, %d samples", missing, len(message)/piece, len(heard))
+	if missing > 0 {
+		tb.Errorf("%d of %d packets of the message are not in what was heard, %d samples", missing, len(message)/packet, len(heard))
 	}
-	if span := at - first; span < len(message)-broken*piece {
+	if span := at - first; span < len(message)-packet {
 		tb.Errorf("the message was heard for %d samples, want %d", span, len(message))
 	}
 }

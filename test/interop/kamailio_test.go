@@ -130,7 +130,7 @@ func TestAProxyWithPasswordsAndRoutes(t *testing.T) {
 	for transport, last := range map[siptrunk.Transport]string{siptrunk.UDP: "udp", siptrunk.TCP: "tcp", siptrunk.TLS: "tcp"} {
 		t.Run(string(transport), func(t *testing.T) {
 			t.Parallel()
-			callee := newDesk(t, phone.Options{Ring: 100 * time.Millisecond, HangUp: 500 * time.Millisecond})
+			callee := newDesk(t, phone.Options{Ring: 100 * time.Millisecond, HangUp: 700 * time.Millisecond})
 			k := newKamailio(t, callee.port(), last)
 			to := k.trunk(transport)
 			to.Register, to.Options = true, 0

@@ -27,7 +27,7 @@ func newDesk(tb testing.TB, opts phone.Options) *desk {
 		opts.Ring = 200 * time.Millisecond
 	}
 	if opts.HangUp == 0 {
-		opts.HangUp = 600 * time.Millisecond
+		opts.HangUp = 1500 * time.Millisecond
 	}
 	p, err := phone.New(opts)
 	if err != nil {
@@ -126,7 +126,11 @@ func through(t *testing.T, number, want string, decide func(string) fate, noise 
 		opts.RingTimeout = time.Second
 	}
 	d := dialer(t, opts, trunk("+", network.port()))
-	speech, pcm := message(t, 700*time.Millisecond)
+	length := 700 * time.Millisecond
+	if number == hangsUp {
+		length = 4 * time.Second
+	}
+	speech, pcm := message(t, length)
 	h := call(t, d, number, speech)
 	if want == "" {
 		want = "AC"
