@@ -103,7 +103,7 @@ func run(tb testing.TB, dir, program string, args ...string) *process {
 	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + dir, "TERM=dumb", "LC_ALL=C"}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	alone(p.cmd)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
@@ -124,7 +124,7 @@ func run(tb testing.TB, dir, program string, args ...string) *process {
 }
 
 // signal tells the program and what it has started.
-func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+func (p *process) signal(s syscall.Signal) { signalAll(p.cmd, s) }
 
 // wait waits for the program to end and returns how.
 func (p *process) wait(tb testing.TB) error {
