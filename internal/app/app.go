@@ -18,6 +18,7 @@ import (
 
 	"tidings/internal/account"
 	"tidings/internal/alarm"
+	"tidings/internal/boltstore"
 	"tidings/internal/config"
 	"tidings/internal/datadir"
 	"tidings/internal/fanout"
@@ -32,24 +33,25 @@ import (
 
 // App is a server, open and ready to run.
 type App struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	metrics  *prometheus.Registry
-	accounts *account.Directory
-	dir      *datadir.Dir
-	store    *natsstore.Store
-	files    *file.Driver
-	topics   *webhook.Topics
-	sinks    *sink.Bindings
-	alarms   *alarm.Watcher
-	courier  *fanout.Courier
-	router   *fanout.Router
-	carrier  carrier
-	runner   *voice.Runner
-	api      *listener
-	admin    *listener
-	version  string
-	speech   string // what speaks, for people
+	cfg       *config.Config
+	log       *slog.Logger
+	metrics   *prometheus.Registry
+	accounts  *account.Directory
+	dir       *datadir.Dir
+	store     *natsstore.Store
+	endpoints *boltstore.Store
+	files     *file.Driver
+	topics    *webhook.Topics
+	sinks     *sink.Bindings
+	alarms    *alarm.Watcher
+	courier   *fanout.Courier
+	router    *fanout.Router
+	carrier   carrier
+	runner    *voice.Runner
+	api       *listener
+	admin     *listener
+	version   string
+	speech    string // what speaks, for people
 
 	awsMetrics *awssink.Metrics
 	reloads    *prometheus.CounterVec
@@ -80,7 +82,11 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	handler, err := a.openAPI(ctx, messages)
+	apps, err := a.openPinpoint()
+	if err != nil {
+		return nil, err
+	}
+	handler, err := a.openAPI(ctx, messages, apps)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +147,9 @@ func (a *App) close() error {
 	}
 	if a.files != nil {
 		errs = append(errs, a.files.Close())
+	}
+	if a.endpoints != nil {
+		errs = append(errs, a.endpoints.Close())
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"tidings/internal/account"
+	pinpointapi "tidings/internal/api/pinpoint"
 	"tidings/internal/api/smsvoice"
 	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/sigv4"
 	"tidings/internal/configset"
 	"tidings/internal/fanout"
 	"tidings/internal/natsstore"
+	"tidings/internal/pinpoint"
 	"tidings/internal/quota"
-	"tidings/internal/sink"
-	"tidings/internal/tenant"
 	"tidings/internal/tts"
 	"tidings/internal/tts/command"
 	"tidings/internal/tts/espeak"
@@ -141,7 +141,7 @@ func cutWAV(dst, src string, d time.Duration) error {
 }
 
 // openAPI builds the handler of the API listener over the features.
-func (a *App) openAPI(ctx context.Context, messages *voice.Service) (http.Handler, error) {
+func (a *App) openAPI(ctx context.Context, messages *voice.Service, apps *pinpoint.Service) (http.Handler, error) {
 	secret, err := a.store.Secret(ctx, "page-tokens")
 	if err != nil {
 		return nil, fmt.Errorf("secret of page tokens: %w", err)
@@ -150,25 +150,11 @@ func (a *App) openAPI(ctx context.Context, messages *voice.Service) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	sets := &configset.Service{
-		Store: a.store.ConfigurationSets(),
-		Limits: func(id string) quota.Limits {
-			if acc, ok := a.accounts.Account(id); ok {
-				return acc.Limits
-			}
-			return quota.For(quota.Production, nil)
-		},
-		Check: func(d configset.Destination) error {
-			t, err := sink.NewTarget(tenant.Tenant{}, d)
-			if err != nil {
-				return err
-			}
-			return a.sinks.Check(t)
-		},
-	}
+	sets := &configset.Service{Store: a.store.ConfigurationSets(), Limits: a.limits, Check: a.reachable}
 	return awsapi.NewHandler(awsapi.Options{
 		Families: []awsapi.Family{
 			smsvoice.New(smsvoice.Config{Sets: sets, Voice: messages, Tokens: tokens, Rates: a.cfg.RequestRates}),
+			pinpointapi.New(pinpointapi.Config{Apps: apps, Tokens: tokens, Rates: a.cfg.RequestRates}),
 		},
 		Verifier:   sigv4.New(a.accounts, nil),
 		CORSOrigin: a.cfg.CORSOrigin,

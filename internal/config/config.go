@@ -28,6 +28,7 @@ type Config struct {
 	Voice        Voice         `yaml:"voice"`
 	SIP          SIP           `yaml:"sip"`
 	Speech       Speech        `yaml:"speech"`
+	Pinpoint     Pinpoint      `yaml:"pinpoint"`
 	PublicURL    string        `yaml:"public_url"`
 	Destinations []Destination `yaml:"destinations"`
 	Files        Files         `yaml:"files"`
@@ -122,6 +123,13 @@ type SpeechCommand struct {
 	Rate    int               `yaml:"rate"`    // of raw samples, if the program writes no WAV
 	Version string            `yaml:"version"` // part of what speech is kept under
 	Env     []string          `yaml:"env"`     // NAME=VALUE
+}
+
+// Pinpoint is apps, their events and their endpoints.
+type Pinpoint struct {
+	TestEvent  bool `yaml:"test_event"`
+	MaxBytes   Size `yaml:"max_bytes"`
+	CacheBytes Size `yaml:"cache_bytes"`
 }
 
 // Delivery is how hard the courier tries.

@@ -28,6 +28,8 @@ func (c *Config) Validate(getenv func(string) string) error {
 	c.checkDestinations(&p, getenv)
 	c.checkDelivery(&p)
 	c.checkStorage(&p)
+	between(&p, "pinpoint.max_bytes", c.Pinpoint.MaxBytes, 16<<20, 1<<50)
+	between(&p, "pinpoint.cache_bytes", c.Pinpoint.CacheBytes, 1<<20, 1<<50)
 	oneOf(&p, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&p, "log.format", c.Log.Format, "auto", "text", "json")
 	return p.err()
