@@ -3,7 +3,6 @@ package pinpoint
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 
 	"tidings/internal/event"
@@ -263,9 +262,9 @@ func (p *put) events() []event.Event {
 	for i := range p.all {
 		room += recordRoom + p.endpoints[p.all[i].item].fragments().size()
 	}
+	ids := p.ids()
 	events := make([]event.Event, 0, len(p.all))
 	buf := make([]byte, 0, room)
-	ids := make([]byte, 0, len(p.all)*(len(p.batch.Request)+len("/00")))
 	for i := range p.all {
 		h := &p.all[i]
 		p.scene.endpoint = p.endpoints[h.item]
@@ -276,16 +275,24 @@ func (p *put) events() []event.Event {
 			buf = buf[:from]
 			continue
 		}
-		id := len(ids)
-		ids = append(ids, p.batch.Request...)
-		ids = append(ids, '/')
-		ids = strconv.AppendInt(ids, int64(i), 10)
 		events = append(events, event.Event{
-			ID: string(ids[id:]), Type: event.AppEvent, Time: h.at, Tenant: p.app.Tenant, Set: p.app.ID,
-			Message: p.batch.Request, Key: p.scene.endpoint.ID, Record: buf[from:len(buf):len(buf)],
+			ID: ids[i*len(ids)/len(p.all) : (i+1)*len(ids)/len(p.all)], Type: event.AppEvent, Time: h.at,
+			Tenant: p.app.Tenant, Set: p.app.ID, Message: p.batch.Request, Key: p.scene.endpoint.ID, Record: buf[from:len(buf):len(buf)],
 		})
 	}
 	return events
+}
+
+// ids returns the IDs of all events one behind the other, each of the same length: that of the
+// request, a slash, and two digits of the place in the request.
+func (p *put) ids() string {
+	const tens = 10
+	buf := make([]byte, 0, len(p.all)*(len(p.batch.Request)+len("/00")))
+	for i := range p.all {
+		buf = append(buf, p.batch.Request...)
+		buf = append(buf, '/', byte('0'+i/tens), byte('0'+i%tens))
+	}
+	return string(buf)
 }
 
 // check returns what is wrong with the event as a sentence for the client, or "". It reads

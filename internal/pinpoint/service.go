@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/maphash"
-	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -40,7 +39,6 @@ type Service struct {
 	// stream is put.
 	NoTestEvent bool
 	Now         func() time.Time // nil = time.Now
-	Log         *slog.Logger     // nil = none
 	Metrics     *Metrics         // nil = none
 
 	once    sync.Once
@@ -236,13 +234,6 @@ func (s *Service) room() error {
 		return nil
 	}
 	return s.Room()
-}
-
-func (s *Service) logger() *slog.Logger {
-	if s.Log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return s.Log
 }
 
 // now returns the time in the precision of records.
