@@ -24,7 +24,7 @@ func (a *App) openPinpoint() (*pinpoint.Service, error) {
 	return &pinpoint.Service{
 		Store: a.store.Apps(), Endpoints: a.endpoints, Sets: a.store.ConfigurationSets(), Publisher: a.store.Events(),
 		Limits: a.limits, Check: a.reachable, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
-		Log: a.log.With("room", "pinpoint"), Metrics: pinpoint.NewMetrics(a.metrics),
+		Metrics: pinpoint.NewMetrics(a.metrics),
 	}, nil
 }
 

@@ -73,7 +73,10 @@ func (s *Service) tagged(t tenant.Tenant, appARN string) (id string, err error) 
 		return "", fault.New(fault.Invalid, fault.App, "The ARN %q is wrong: %v.", shorten(appARN), err)
 	}
 	id, ok := strings.CutPrefix(a.Resource, appPrefix)
-	if !ok || a.Service != service || a.Region != t.Region || a.Account != t.Account {
+	if a.Account != t.Account {
+		return "", fault.New(fault.Denied, fault.App, "The resource belongs to account %q.", shorten(a.Account))
+	}
+	if !ok || a.Service != service || a.Region != t.Region {
 		return "", notFound(fault.App)
 	}
 	return id, nil

@@ -27,21 +27,23 @@ def client(service, url, step):
     )
 
 
-def fill(value, n):
-    """Replaces {n} in all strings of value."""
+def fill(value, values):
+    """Replaces {NAME} in all strings of value, for each name of values."""
     if isinstance(value, str):
-        return value.replace("{n}", n)
+        for name, v in values.items():
+            value = value.replace("{%s}" % name, v)
+        return value
     if isinstance(value, list):
-        return [fill(v, n) for v in value]
+        return [fill(v, values) for v in value]
     if isinstance(value, dict):
-        return {k: fill(v, n) for k, v in value.items()}
+        return {fill(k, values): fill(v, values) for k, v in value.items()}
     return value
 
 
 def repetitions(step):
     if not step.get("times"):
         return [step]
-    return [fill(step, "%03d" % (i + 1)) for i in range(step["times"])]
+    return [fill(step, {"n": "%03d" % (i + 1)}) for i in range(step["times"])]
 
 
 def method_name(operation):
@@ -51,7 +53,7 @@ def method_name(operation):
 def call(sms, step, arguments):
     out = getattr(sms, method_name(step["call"]))(**arguments)
     metadata = out.pop("ResponseMetadata")
-    if metadata["HTTPStatusCode"] != 200 or not metadata.get("RequestId"):
+    if metadata["HTTPStatusCode"] != step.get("status", 200) or not metadata.get("RequestId"):
         raise AssertionError("a success with the metadata %r" % metadata)
     return out
 
@@ -91,6 +93,8 @@ def mismatch(want, got):
         if isinstance(got, str) and re.search(want[1:], got):
             return None
         return " = %r, want a match for %s" % (got, want[1:])
+    if want == "*" and got is not None or want == "#" and isinstance(got, (int, float)):
+        return None
     if want is None and got in (None, [], {}):
         return None
     return None if want == got else " = %r, want %r" % (got, want)
@@ -110,10 +114,21 @@ def failure(sms, step, error):
     modelled = getattr(sms.exceptions, got["Code"], None) if got["Code"] in dir(sms.exceptions) else None
     if modelled and not (isinstance(error, modelled) and error.response.get("Message") == got["Message"]):
         return "%s became a %s with Message %r" % (seen, type(error).__name__, error.response.get("Message"))
+    if modelled and sms.meta.service_model.service_name == "pinpoint" and error.response.get("RequestID") != metadata["RequestId"]:
+        return "%s has the member RequestID %r" % (seen, error.response.get("RequestID"))
     return mismatch(want["message"], got["Message"])
 
 
-def check(service, url, step):
+def save(step, values, out):
+    """Adds to values what the step keeps of its result."""
+    for name, path in (step.get("save") or {}).items():
+        value = out
+        for member in path.split("."):
+            value = value[member]
+        values[name] = value
+
+
+def check(service, url, step, values):
     sms = client(service, url, step)
     try:
         out = perform(sms, step)
@@ -121,16 +136,19 @@ def check(service, url, step):
         return failure(sms, step, error)
     if step.get("error"):
         return "a success, want %(status)s %(code)s" % step["error"]
-    return mismatch(step.get("out"), out)
+    problem = mismatch(step.get("out"), out)
+    if not problem:
+        save(step, values, out)
+    return problem
 
 
 def main(service, url, path):
     with open(path, encoding="utf-8") as file:
         scenario = json.load(file)
-    right, wrong = 0, 0
+    right, wrong, values = 0, 0, {}
     for step in scenario["steps"]:
         for i, repetition in enumerate(repetitions(step)):
-            problem = check(service, url, repetition)
+            problem = check(service, url, fill(repetition, values), values)
             if problem:
                 wrong += 1
                 print("%s (%d): %s: %s" % (step["title"], i + 1, step["call"], problem))

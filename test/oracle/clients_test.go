@@ -18,17 +18,18 @@ import (
 // clientTimeout bounds what one foreign client takes for one scenario.
 const clientTimeout = 5 * time.Minute
 
-// TestBoto3 goes through the scenarios with boto3, under both names that it has for the
-// service.
+// TestBoto3 goes through the scenarios with boto3, under both names that it has for SMS
+// and Voice.
 func TestBoto3(t *testing.T) {
 	t.Parallel()
 	python := pythonWithBoto3(t)
-	for _, service := range []string{"pinpoint-sms-voice", "sms-voice"} {
-		for name, sc := range scenarios(t) {
-			t.Run(service+"/"+name, func(t *testing.T) {
+	for name, service := range map[string]string{voiceService: voiceService, "sms-voice": voiceService, pinpointService: pinpointService} {
+		for file, sc := range scenarios(t, service) {
+			t.Run(name+"/"+file, func(t *testing.T) {
 				t.Parallel()
 				s := sc.start(t)
-				goThrough(t, sc, exec.Command(python, "boto3_oracle.py", service, s.API, scenarioFile(name)))
+				goThrough(t, sc, exec.Command(python, "boto3_oracle.py", name, s.API, scenarioFile(file)))
+				sc.checkRecords(t, s)
 			})
 		}
 	}
@@ -53,17 +54,20 @@ func TestJavaScript(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is not installed")
 	}
-	if _, err := os.Stat("js/node_modules/@aws-sdk/client-pinpoint-sms-voice"); err != nil {
-		t.Skip("the SDK for JavaScript is not installed (make js)")
-	}
-	for name, sc := range scenarios(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := sc.start(t)
-			cmd := exec.Command("node", "oracle.mjs", s.API, filepath.Join("..", scenarioFile(name)))
-			cmd.Dir = "js"
-			goThrough(t, sc, cmd)
-		})
+	for _, service := range []string{voiceService, pinpointService} {
+		if _, err := os.Stat("js/node_modules/@aws-sdk/client-" + service); err != nil {
+			t.Skip("the SDK for JavaScript is not installed (make js)")
+		}
+		for name, sc := range scenarios(t, service) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s := sc.start(t)
+				cmd := exec.Command("node", "oracle.mjs", service, s.API, filepath.Join("..", scenarioFile(name)))
+				cmd.Dir = "js"
+				goThrough(t, sc, cmd)
+				sc.checkRecords(t, s)
+			})
+		}
 	}
 }
 
@@ -113,19 +117,24 @@ func TestCLI(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), aws, "--version").CombinedOutput(); err != nil {
 		t.Skipf("the AWS CLI does not run here: %v\n%s", err, out)
 	}
-	for name, sc := range scenarios(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := sc.start(t)
-			for _, st := range sc.Steps {
-				if !st.CLI {
-					continue
+	for _, service := range []string{voiceService, pinpointService} {
+		for name, sc := range scenarios(t, service) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s, values := sc.start(t), map[string]string{}
+				for _, st := range sc.Steps {
+					if !st.CLI {
+						continue
+					}
+					st = st.with(values)
+					got := callCLI(t, aws, s, service, st)
+					if problem := st.compare(got); problem != "" {
+						t.Errorf("%s: %s", st.Title, problem)
+					}
+					st.save(t, values, got)
 				}
-				if problem := st.compare(callCLI(t, aws, s, st)); problem != "" {
-					t.Errorf("%s: %s", st.Title, problem)
-				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -135,14 +144,14 @@ var (
 	cliError = regexp.MustCompile(`(?s)An error occurred \((\w+)\) when calling the \w+ operation(?: \([^)]*\))?: (.*?)\s*$`)
 )
 
-func callCLI(t testing.TB, aws string, s *server, st step) outcome {
+func callCLI(t testing.TB, aws string, s *server, service string, st step) outcome {
 	t.Helper()
 	operation := strings.ToLower(wordStart.ReplaceAllString(st.Call, "$1-$2"))
 	in, err := json.Marshal(st.In)
 	if err != nil {
 		t.Fatalf("write the input: %v", err)
 	}
-	cmd := exec.Command(aws, "pinpoint-sms-voice", operation, "--endpoint-url", s.API, "--output", "json", "--no-paginate")
+	cmd := exec.Command(aws, service, operation, "--endpoint-url", s.API, "--output", "json", "--no-paginate")
 	if len(st.In) > 0 {
 		cmd.Args = append(cmd.Args, "--cli-input-json", string(in))
 	}

@@ -1,12 +1,12 @@
 package oracle
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -49,6 +49,23 @@ func delivered(t testing.TB, data, service, target string) []record {
 
 func readRecords(t testing.TB, file string) []record {
 	t.Helper()
+	var all []record
+	for _, line := range readLines(t, file) {
+		r := record{line: line}
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&r); err != nil {
+			t.Errorf("%s holds the line %q: %v", filepath.Base(file), line, err)
+			continue
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// readLines reads the whole lines of a file.
+func readLines(t testing.TB, file string) []string {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // packed meanwhile
@@ -56,20 +73,11 @@ func readRecords(t testing.TB, file string) []record {
 	if err != nil {
 		t.Fatalf("read what was delivered: %v", err)
 	}
-	var all []record
-	for line := range bytes.Lines(text) {
-		whole, complete := bytes.CutSuffix(line, []byte("\n"))
-		if !complete {
-			break
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if whole, complete := strings.CutSuffix(line, "\n"); complete {
+			all = append(all, whole)
 		}
-		r := record{line: string(whole)}
-		d := json.NewDecoder(bytes.NewReader(whole))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&r); err != nil {
-			t.Errorf("%s holds the line %q: %v", filepath.Base(file), whole, err)
-			continue
-		}
-		all = append(all, r)
 	}
 	return all
 }

@@ -1,14 +1,20 @@
-// Goes through a scenario with the AWS SDK for JavaScript: node oracle.mjs URL SCENARIO
+// Goes through a scenario with the AWS SDK for JavaScript: node oracle.mjs SERVICE URL SCENARIO
 //
 // Prints a line per step that went wrong and how many went right, and ends with status 1 if
 // any went wrong. What a step means is said beside the type "step" of scenario_test.go.
 
 import { readFileSync } from "node:fs";
-import * as sdk from "@aws-sdk/client-pinpoint-sms-voice";
 
-function client(url, step) {
+const [service, url, path] = process.argv.slice(2);
+const sdk = await import("@aws-sdk/client-" + service);
+const [Client, ServiceException] = {
+  pinpoint: [sdk.PinpointClient, sdk.PinpointServiceException],
+  "pinpoint-sms-voice": [sdk.PinpointSMSVoiceClient, sdk.PinpointSMSVoiceServiceException],
+}[service];
+
+function client(step) {
   const [accessKeyId, secretAccessKey, sessionToken] = step.credentials ?? ["test", "test"];
-  return new sdk.PinpointSMSVoiceClient({
+  return new Client({
     endpoint: url,
     region: step.region ?? "us-east-1",
     credentials: { accessKeyId, secretAccessKey, sessionToken },
@@ -16,16 +22,22 @@ function client(url, step) {
   });
 }
 
-const fill = (value, n) => JSON.parse(JSON.stringify(value), (_, v) => (typeof v === "string" ? v.replaceAll("{n}", n) : v));
+// fill replaces {NAME} in all strings of value, for each name of values.
+function fill(value, values) {
+  if (typeof value === "string") return Object.entries(values).reduce((s, [name, v]) => s.replaceAll(`{${name}}`, v), value);
+  if (Array.isArray(value)) return value.map((v) => fill(v, values));
+  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([k, v]) => [fill(k, values), fill(v, values)]));
+  return value;
+}
 
 function repetitions(step) {
   if (!step.times) return [step];
-  return Array.from({ length: step.times }, (_, i) => fill(step, String(i + 1).padStart(3, "0")));
+  return Array.from({ length: step.times }, (_, i) => fill(step, { n: String(i + 1).padStart(3, "0") }));
 }
 
 async function call(sms, step, input) {
   const { $metadata, ...out } = await sms.send(new sdk[step.call + "Command"](input));
-  if ($metadata.httpStatusCode !== 200 || !$metadata.requestId) {
+  if ($metadata.httpStatusCode !== (step.status ?? 200) || !$metadata.requestId) {
     throw new Error(`a success with the metadata ${JSON.stringify($metadata)}`);
   }
   return JSON.parse(JSON.stringify(out)); // drops what is undefined
@@ -74,6 +86,7 @@ function mismatch(want, got) {
     if (typeof got === "string" && expression(want.slice(1)).test(got)) return undefined;
     return ` = ${show(got)}, want a match for ${want.slice(1)}`;
   }
+  if ((want === "*" && got !== undefined && got !== null) || (want === "#" && typeof got === "number")) return undefined;
   if (isEmpty(want) && isEmpty(got)) return undefined;
   return want === got ? undefined : ` = ${show(got)}, want ${show(want)}`;
 }
@@ -88,27 +101,36 @@ function failure(step, error) {
   if (!requestId) return `${seen} has no request ID`;
   const modelled = sdk[error.name];
   if (modelled && !(error instanceof modelled)) return `${seen} became a ${error.constructor.name}`;
+  if (modelled && service === "pinpoint" && error.RequestID !== requestId) return `${seen} has the member RequestID ${show(error.RequestID)}`;
   return mismatch(want.message, error.message);
 }
 
-async function check(url, step) {
-  const sms = client(url, step);
+// save adds to the values what the step keeps of its result.
+function save(step, values, out) {
+  for (const [name, path] of Object.entries(step.save ?? {})) {
+    values[name] = path.split(".").reduce((v, member) => v?.[member], out);
+  }
+}
+
+async function check(step, values) {
+  const sms = client(step);
   try {
     const out = await perform(sms, step);
+    save(step, values, out);
     return step.error ? `a success, want ${step.error.status} ${step.error.code}` : mismatch(step.out, out);
   } catch (error) {
-    if (!(error instanceof sdk.PinpointSMSVoiceServiceException)) return `${error.name}: ${error.message}`;
+    if (!(error instanceof ServiceException)) return `${error.name}: ${error.message}`;
     return failure(step, error);
   } finally {
     sms.destroy();
   }
 }
 
-const [url, path] = process.argv.slice(2);
+const values = {};
 const count = { right: 0, wrong: 0 };
 for (const step of JSON.parse(readFileSync(path, "utf8")).steps) {
   for (const [i, repetition] of repetitions(step).entries()) {
-    const problem = await check(url, repetition);
+    const problem = await check(fill(repetition, values), values);
     if (problem) console.log(`${step.title} (${i + 1}): ${step.call}: ${problem}`);
     count[problem ? "wrong" : "right"]++;
   }
