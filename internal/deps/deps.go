@@ -86,12 +86,13 @@ var libraries = map[string][]string{
 	"github.com/fxamacker/cbor":           {"boltstore", "natsstore"},
 	"github.com/goccy/go-yaml":            {"config"},
 	"github.com/icholy/digest":            {"phone", "sipcall"},
-	"github.com/nats-io":                  {"natsstore"},
+	"github.com/nats-io":                  {"natsstore", "sink/nats"},
 	"github.com/nyaruka/phonenumbers":     {"pinpoint", "voice"},
 	"github.com/pion":                     {"rtpaudio"},
 	"github.com/prometheus/client_golang": {everything},
 	"github.com/standard-webhooks":        {"sink/webhook"},
 	"go.etcd.io/bbolt":                    {"boltstore"},
+	"github.com/twmb/franz-go":            {"sink/kafka"},
 	"golang.org/x":                        {everything},
 }
 
