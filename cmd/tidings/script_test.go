@@ -180,9 +180,13 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	if id := ts.Getenv("KEY"); id != "" {
 		keyID, secret = id, ts.Getenv("SECRET")
 	}
+	service := "mobiletargeting"
+	if strings.HasPrefix(args[1], "/v1/sms-voice/") {
+		service = "sms-voice"
+	}
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
-	ts.Check(v4.NewSigner().SignHTTP(req.Context(), credentials, req, hex.EncodeToString(sum[:]), "sms-voice", "us-east-1", time.Now()))
+	ts.Check(v4.NewSigner().SignHTTP(req.Context(), credentials, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()))
 	resp, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer func() { _ = resp.Body.Close() }()
@@ -192,9 +196,15 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s %s: unexpected %s %s", args[0], args[1], resp.Status, text)
 	}
 	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s %s\n", resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), text)
-	var page struct{ NextToken string }
-	if json.Unmarshal(text, &page) == nil && page.NextToken != "" {
-		ts.Setenv("NEXT", page.NextToken)
+	var said struct{ NextToken, Arn, Id string }
+	if json.Unmarshal(text, &said) != nil {
+		return
+	}
+	if said.NextToken != "" {
+		ts.Setenv("NEXT", said.NextToken)
+	}
+	if said.Arn != "" {
+		ts.Setenv("APP", said.Id)
 	}
 }
 
