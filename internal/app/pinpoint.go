@@ -15,7 +15,7 @@ func (a *App) openPinpoint() (*pinpoint.Service, error) {
 	cfg := a.cfg.Pinpoint
 	var err error
 	a.endpoints, err = boltstore.Open(boltstore.Options{
-		Path: a.dir.Path("endpoints", "endpoints.db"), MaxBytes: int64(cfg.MaxBytes), CacheBytes: int64(cfg.CacheBytes),
+		Path: a.dir.Path("endpoints.db"), MaxBytes: int64(cfg.MaxBytes), CacheBytes: int64(cfg.CacheBytes),
 		Log: a.log.With("room", "endpoints"), Registerer: a.metrics,
 	})
 	if err != nil {

@@ -101,7 +101,7 @@ func failureV2(t testing.TB, operation string, err error) outcome {
 	if want, ok := modelledV2[api.ErrorCode()]; ok && !slices.Contains(withoutErrors, operation) {
 		if reflect.TypeOf(api) != reflect.TypeOf(want) {
 			t.Errorf("%s: the SDK made a %T of %s, want a %T", operation, api, api.ErrorCode(), want)
-		} else if id, _ := reflect.ValueOf(api).Elem().FieldByName("RequestID").Interface().(*string); id == nil || *id != response.RequestID {
+		} else if id, _ := reflect.TypeAssert[*string](reflect.ValueOf(api).Elem().FieldByName("RequestID")); id == nil || *id != response.RequestID {
 			t.Errorf("%s: the member RequestID of %v is not the request's %s", operation, err, response.RequestID)
 		}
 	}

@@ -158,9 +158,9 @@ func populate(v reflect.Value) {
 			v.Set(reflect.ValueOf(at))
 			return
 		}
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				populate(v.Field(i))
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				populate(field)
 			}
 		}
 	case reflect.String:

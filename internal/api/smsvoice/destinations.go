@@ -103,6 +103,7 @@ func wire(d configset.EventDestination) eventDestination {
 		w.KinesisFirehoseDestination = &kinesisFirehoseDestination{IamRoleArn: d.Destination.Role, DeliveryStreamArn: d.Destination.ARN}
 	case configset.SNS:
 		w.SnsDestination = &snsDestination{TopicArn: d.Destination.ARN}
+	case configset.KinesisStream: // sets of this API have none
 	}
 	return w
 }
