@@ -21,7 +21,8 @@ var plain = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
-// appendString appends a JSON string. What is no UTF-8 becomes U+FFFD.
+// appendString appends a JSON string. What is no UTF-8 becomes U+FFFD. U+2028 and U+2029 are
+// escaped, though they need not be: to some readers of lines they are line breaks.
 func appendString(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	from := 0
@@ -36,10 +37,19 @@ func appendString(buf []byte, s string) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 {
+		instead := ""
+		switch {
+		case r == utf8.RuneError && size == 1:
+			instead = "\ufffd"
+		case r == '\u2028':
+			instead = `\u2028`
+		case r == '\u2029':
+			instead = `\u2029`
+		}
+		if instead != "" {
 			buf = append(buf, s[from:i]...)
-			buf = append(buf, "\ufffd"...)
-			from = i + 1
+			buf = append(buf, instead...)
+			from = i + size
 		}
 		i += size
 	}

@@ -256,7 +256,9 @@ func (p *put) edit(tx EndpointTx) error {
 // recordRoom is about what a record takes beside its endpoint.
 const recordRoom = 768
 
-// events makes the events that are in order, their records in one piece of memory.
+// events makes the events that are in order, their records in one piece of memory. Their time
+// is when they came: what a client says of it, days ago perhaps, stands in the record alone and
+// does not make a destination look late.
 func (p *put) events() []event.Event {
 	room := 0
 	for i := range p.all {
@@ -276,7 +278,7 @@ func (p *put) events() []event.Event {
 			continue
 		}
 		events = append(events, event.Event{
-			ID: ids[i*len(ids)/len(p.all) : (i+1)*len(ids)/len(p.all)], Type: event.AppEvent, Time: h.at,
+			ID: ids[i*len(ids)/len(p.all) : (i+1)*len(ids)/len(p.all)], Type: event.AppEvent, Time: p.scene.arrived,
 			Tenant: p.app.Tenant, Set: p.app.ID, Message: p.batch.Request, Key: p.scene.endpoint.ID, Record: buf[from:len(buf):len(buf)],
 		})
 	}

@@ -54,7 +54,13 @@ type Service struct {
 func (s *Service) prepare() {
 	s.once.Do(func() {
 		s.seed = maphash.MakeSeed()
-		s.streams.Store, s.streams.Check, s.streams.Now = s.Sets, s.Check, s.Now
+		s.streams.Store, s.streams.Now = s.Sets, s.Now
+		s.streams.Check = func(d configset.Destination) error {
+			if s.Check == nil {
+				return nil
+			}
+			return s.Check(d)
+		}
 		// An app has one event stream, and how many apps there are is limited already.
 		s.streams.Limits = func(string) quota.Limits { return quota.Limits{} }
 	})
