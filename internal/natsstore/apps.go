@@ -186,10 +186,11 @@ type appRecord struct {
 	Tags           map[string]string `cbor:"3,keyasint,omitempty"`
 	StreamModified int64             `cbor:"4,keyasint,omitempty"` // Unix milliseconds; 0 = never
 	StreamBy       string            `cbor:"5,keyasint,omitempty"`
+	Settings       []byte            `cbor:"6,keyasint,omitempty"`
 }
 
 func encodeApp(a *pinpoint.App) ([]byte, error) {
-	r := appRecord{Version: appVersion, Name: a.Name, Created: a.Created.UnixMilli(), Tags: a.Tags, StreamBy: a.StreamBy}
+	r := appRecord{Version: appVersion, Name: a.Name, Created: a.Created.UnixMilli(), Tags: a.Tags, StreamBy: a.StreamBy, Settings: a.Settings}
 	if !a.StreamModified.IsZero() {
 		r.StreamModified = a.StreamModified.UnixMilli()
 	}
@@ -208,7 +209,7 @@ func decodeApp(t tenant.Tenant, id string, value []byte) (*pinpoint.App, error) 
 	if r.Version != appVersion {
 		return nil, fmt.Errorf("decode app %s: its record has version %d, this program knows %d", id, r.Version, appVersion)
 	}
-	a := &pinpoint.App{ID: id, Name: r.Name, Tenant: t, Created: time.UnixMilli(r.Created).UTC(), Tags: r.Tags, StreamBy: r.StreamBy}
+	a := &pinpoint.App{ID: id, Name: r.Name, Tenant: t, Created: time.UnixMilli(r.Created).UTC(), Tags: r.Tags, StreamBy: r.StreamBy, Settings: r.Settings}
 	if r.StreamModified != 0 {
 		a.StreamModified = time.UnixMilli(r.StreamModified).UTC()
 	}

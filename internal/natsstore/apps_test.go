@@ -47,6 +47,7 @@ func TestAppsSurviveARestart(t *testing.T) {
 	want := appAt(acme, 1)
 	want.Tags = map[string]string{"team": "ops"}
 	want.StreamModified, want.StreamBy = time.Date(2026, 11, 2, 3, 4, 5, 6e6, time.UTC), "arn:aws:iam::123456789012:user/eve"
+	want.Settings = []byte("what the API family keeps")
 	putApp(t, s, want)
 	gone := appAt(acme, 2)
 	putApp(t, s, gone)
