@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"tidings/internal/config"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
+	"tidings/internal/sink/kafka"
+	natssink "tidings/internal/sink/nats"
 	"tidings/internal/sink/webhook"
 )
 
@@ -45,7 +48,7 @@ func (a *App) bind(list []config.Destination) (*drivers, error) {
 }
 
 // CheckDestinations reports what keeps the destinations of cfg, which is valid otherwise,
-// from working. It touches neither the network nor the disk.
+// from working. It touches no network, and of the disk the files that they name.
 func CheckDestinations(cfg *config.Config) error {
 	d, err := bind(cfg.Destinations, parts{topics: &webhook.Topics{}})
 	if err != nil {
@@ -98,6 +101,12 @@ func (d *drivers) add(c *config.Destination, with parts) (sink.Binding, error) {
 	case c.Webhook != nil:
 		b.Name = "webhook"
 		b.Driver, err = d.webhook(c.Webhook, with)
+	case c.Kafka != nil:
+		b.Name = "kafka"
+		b.Driver, err = d.kafka(c.Kafka)
+	case c.NATS != nil:
+		b.Name = "nats"
+		b.Driver, err = d.nats(c.NATS)
 	default:
 		b.Name, b.Driver = "file", with.files
 	}
@@ -141,4 +150,46 @@ func (d *drivers) webhook(c *config.WebhookDestination, with parts) (sink.Driver
 	}
 	d.closers = append(d.closers, driver)
 	return driver, nil
+}
+
+func (d *drivers) kafka(c *config.KafkaDestination) (sink.Driver, error) {
+	s := kafka.Settings{Brokers: c.Brokers, Topic: c.Topic, Compression: c.Compression}
+	if c.SASL != nil {
+		s.SASL = &kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: string(c.SASL.Password)}
+	}
+	var err error
+	if s.TLS, err = clientTLS(&c.TLS); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	driver, err := kafka.New(s)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	d.closers = append(d.closers, driver)
+	return driver, nil
+}
+
+func (d *drivers) nats(c *config.NATSDestination) (sink.Driver, error) {
+	s := natssink.Settings{
+		URL: c.URL, Subject: c.Subject, Core: c.Stream != nil && !*c.Stream,
+		Credentials: c.Credentials, Token: string(c.Token), Username: c.User, Password: string(c.Password),
+	}
+	var err error
+	if s.TLS, err = clientTLS(&c.TLS); err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
+	}
+	driver, err := natssink.New(s)
+	if err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
+	}
+	d.closers = append(d.closers, driver)
+	return driver, nil
+}
+
+// clientTLS reads what a destination names; nil = it speaks no TLS of its own accord.
+func clientTLS(t *config.ClientTLS) (*tls.Config, error) {
+	if !t.On {
+		return nil, nil //nolint:nilnil // as the settings of the drivers have it
+	}
+	return trunkTLS(&config.TrunkTLS{CA: t.CA, Certificate: t.Certificate, Key: t.Key, ServerName: t.ServerName})
 }

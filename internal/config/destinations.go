@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ type Destination struct {
 	File    *FileDestination    `yaml:"file"`
 	AWS     *AWSDestination     `yaml:"aws"`
 	Webhook *WebhookDestination `yaml:"webhook"`
+	Kafka   *KafkaDestination   `yaml:"kafka"`
+	NATS    *NATSDestination    `yaml:"nats"`
 }
 
 // FileDestination appends to files below the data directory. See Files.
@@ -41,6 +44,72 @@ type WebhookDestination struct {
 	Unconfirmed  bool              `yaml:"unconfirmed"` // deliver without SubscriptionConfirmation; only of format sns
 }
 
+// KafkaDestination produces to a topic of Kafka.
+type KafkaDestination struct {
+	Brokers     []string  `yaml:"brokers"` // host:port
+	Topic       string    `yaml:"topic"`   // {service}, {region}, {account} and {name} stand for those of the ARN
+	TLS         ClientTLS `yaml:"tls"`
+	SASL        *SASL     `yaml:"sasl"`
+	Compression string    `yaml:"compression"` // none, gzip, snappy, lz4, zstd; "" = none
+}
+
+// SASL is who we are to a broker of Kafka.
+type SASL struct {
+	Mechanism string `yaml:"mechanism"` // plain, scram-sha-256, scram-sha-512
+	Username  string `yaml:"username"`
+	Password  Secret `yaml:"password"`
+}
+
+// NATSDestination publishes to a subject of NATS.
+type NATSDestination struct {
+	URL         string    `yaml:"url"`
+	Subject     string    `yaml:"subject"`     // {service}, {region}, {account} and {name} stand for those of the ARN
+	Stream      *bool     `yaml:"stream"`      // nil = true: wait until JetStream has stored each message
+	Credentials string    `yaml:"credentials"` // path of a file
+	Token       Secret    `yaml:"token"`
+	User        string    `yaml:"user"`
+	Password    Secret    `yaml:"password"`
+	TLS         ClientTLS `yaml:"tls"`
+}
+
+// ClientTLS says whether to speak TLS, whom to trust, and what to show. It is written as
+// true, or as a mapping with what is not the default.
+type ClientTLS struct {
+	On          bool   `yaml:"-"`
+	CA          string `yaml:"ca"`          // PEM file; "" = the system's roots
+	Certificate string `yaml:"certificate"` // PEM file, shown to the server; "" = none
+	Key         string `yaml:"key"`
+	ServerName  string `yaml:"server_name"` // the name on the server's certificate; "" = the host that is dialled
+}
+
+// UnmarshalYAML reads either form.
+func (t *ClientTLS) UnmarshalYAML(decode func(any) error) error {
+	if err := decode(&t.On); err == nil {
+		return nil
+	}
+	type mapping ClientTLS // without this method
+	if err := decode((*mapping)(t)); err != nil {
+		return err
+	}
+	t.On = true
+	return nil
+}
+
+func (t *ClientTLS) check(p *Problems, at string) {
+	if (t.Certificate == "") != (t.Key == "") {
+		p.add(at, t.Certificate+t.Key, "name both the certificate and the key, or neither")
+	}
+	checkFile(p, at+".ca", t.CA)
+	checkFile(p, at+".certificate", t.Certificate)
+	checkFile(p, at+".key", t.Key)
+}
+
+func checkFile(p *Problems, key, path string) {
+	if _, err := os.Stat(path); path != "" && err != nil {
+		p.add(key, path, "%v", err)
+	}
+}
+
 // Files is how destination files are kept.
 type Files struct {
 	Gzip bool          `yaml:"gzip"` // compress finished hours
@@ -60,19 +129,25 @@ func (d *Destination) check(p *Problems, at string, getenv func(string) string) 
 		p.add(at+".match", d.Match, "write an ARN, with * for what may be anything: arn:aws:sns:*:*:alerts")
 	}
 	ways := 0
-	for _, set := range []bool{d.File != nil, d.AWS != nil, d.Webhook != nil} {
+	for _, set := range []bool{d.File != nil, d.AWS != nil, d.Webhook != nil, d.Kafka != nil, d.NATS != nil} {
 		if set {
 			ways++
 		}
 	}
 	if ways != 1 {
-		p.add(at, d.Match, "say one way to deliver: file: {}, aws: {…} or webhook: {…}")
+		p.add(at, d.Match, "say one way to deliver: file: {}, aws: {…}, webhook: {…}, kafka: {…} or nats: {…}")
 	}
 	if d.AWS != nil {
 		d.AWS.check(p, at+".aws", getenv)
 	}
 	if d.Webhook != nil {
 		d.Webhook.check(p, at+".webhook", getenv)
+	}
+	if d.Kafka != nil {
+		d.Kafka.check(p, at+".kafka", getenv)
+	}
+	if d.NATS != nil {
+		d.NATS.check(p, at+".nats", getenv)
 	}
 }
 
@@ -119,6 +194,59 @@ func (d *WebhookDestination) check(p *Problems, at string, getenv func(string) s
 	}
 	if d.Batch > 1 {
 		p.add(at+".batch", d.Batch, "SNS sends one notification in a request; leave batch out")
+	}
+}
+
+func (d *KafkaDestination) check(p *Problems, at string, getenv func(string) string) {
+	if len(d.Brokers) == 0 {
+		p.add(at+".brokers", len(d.Brokers), "name at least one broker")
+	}
+	for i, broker := range d.Brokers {
+		checkAddress(p, fmt.Sprintf("%s.brokers[%d]", at, i), broker)
+	}
+	if d.Topic == "" {
+		p.add(at+".topic", d.Topic, "name a topic: calls.{name}")
+	}
+	oneOf(p, at+".compression", d.Compression, "", "none", "gzip", "snappy", "lz4", "zstd")
+	d.TLS.check(p, at+".tls")
+	if d.SASL == nil {
+		return
+	}
+	resolve(p, at+".sasl.password", &d.SASL.Password, getenv)
+	oneOf(p, at+".sasl.mechanism", d.SASL.Mechanism, "plain", "scram-sha-256", "scram-sha-512")
+	if d.SASL.Username == "" || d.SASL.Password == "" {
+		p.add(at+".sasl", d.SASL.Username, "give both username and password")
+	}
+}
+
+func (d *NATSDestination) check(p *Problems, at string, getenv func(string) string) {
+	for text := range strings.SplitSeq(d.URL, ",") {
+		u, err := url.Parse(strings.TrimSpace(text))
+		switch {
+		case strings.Contains(text, "@"): // a password in it is not shown
+			p.add(at+".url", "…@…", "name the user in user and password, which may be references")
+		case err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "":
+			p.add(at+".url", text, "write it as nats://host:port or tls://host:port")
+		}
+	}
+	if d.Subject == "" {
+		p.add(at+".subject", d.Subject, "name a subject: events.{account}.{name}")
+	}
+	resolve(p, at+".token", &d.Token, getenv)
+	resolve(p, at+".password", &d.Password, getenv)
+	checkFile(p, at+".credentials", d.Credentials)
+	d.TLS.check(p, at+".tls")
+	if (d.User == "") != (d.Password == "") {
+		p.add(at+".user", d.User, "give both user and password")
+	}
+	kinds := 0
+	for _, given := range []bool{d.Credentials != "", d.Token != "", d.User != ""} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		p.add(at, d.URL, "give credentials, or a token, or user and password: the server takes one")
 	}
 }
 

@@ -190,13 +190,13 @@ func (c *connection) hear(err error) {
 
 // refusal returns what the server has refused that concerns the subject, or the inbox for
 // acknowledgements, and when to look again.
-func (c *connection) refusal(subject string) (error, <-chan struct{}) {
+func (c *connection) refusal(subject string) (<-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, text := range c.refusals {
 		if strings.Contains(text, `"`+subject+`"`) || strings.Contains(text, "Subscription") {
-			return errors.New(text), nil
+			return nil, errors.New(text)
 		}
 	}
-	return nil, c.changed
+	return c.changed, nil
 }

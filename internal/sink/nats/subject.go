@@ -185,7 +185,7 @@ func (p *publication) wait(ctx context.Context) {
 }
 
 func (p *publication) waitOne(ctx context.Context, ack jetstream.PubAckFuture) error {
-	refused, changed := p.c.refusal(p.subject)
+	changed, refused := p.c.refusal(p.subject)
 	for {
 		select { // what is known counts, whatever else has happened
 		case <-ack.Ok():
@@ -203,7 +203,7 @@ func (p *publication) waitOne(ctx context.Context, ack jetstream.PubAckFuture) e
 		case err := <-ack.Err():
 			return err
 		case <-changed:
-			refused, changed = p.c.refusal(p.subject)
+			changed, refused = p.c.refusal(p.subject)
 		case <-p.c.gone:
 			return errBroken
 		case <-ctx.Done():
