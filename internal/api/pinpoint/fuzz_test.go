@@ -23,7 +23,7 @@ var bodies = []string{
 	`{"BatchItem":{"endpoint-1":{"Endpoint":{"Address":"a@b.example","Attributes":{"k":["v",null]},"ChannelType":"EMAIL","Demographic":{"AppVersion":"1","Locale":"en_US"},"Location":{"Latitude":1.5,"Longitude":-0.25e2},"Metrics":{"m":1},"User":{"UserAttributes":{"k":[]},"UserId":"u"}},"Events":{"ev-1":{"EventType":"purchase","Timestamp":"2026-01-01T00:00:00.000Z","AppTitle":"t","Attributes":{"k":"\u00fc\ud83d\ude00\ud83d"},"Metrics":{"m":1.5},"Session":{"Id":"s","StartTimestamp":"x","Duration":1}},"ev-2":{}}},"endpoint-2":{"Endpoint":{},"Events":{}}}}`,
 	`{"BatchItem":{"e":null,"f":{"Endpoint":null,"Events":{"1":null}}}}`, `{"BatchItem":null}`, `{"BatchItem":[]}`, `{"BatchItem":{"e":{"Events":{"1":{"EventType":7}}}}}`,
 	`{"Item":[{"Id":"a","Address":"x"},null,{"Id":"b","Metrics":{"m":1e400}}]}`, `{"Address":"\"\\\/\b\f\n\r\t","Unknown":[1,-0,0.1,1E+9,true,false,null,{"a":{}}]}`,
-	`{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":+1}`, `{"a":.5}`, `{"a":1e}`, `{"a" 1}`, `{"a":1,}`, `{"a":[1,]}`, `{,}`, `{"a":"`, `{"a":"\x"}`, `{"a":"\u12"}`, "{\"a\":\"\x01\"}",
+	`{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":+1}`, `{"a":.5}`, `{"a":1e}`, `{"a" 1}`, `{"a":1,}`, `{"a":[1,]}`, `{,}`, `{"a":"`, `{"a":"\x"}`, `{"a":"\u12"}`, "{\"a\":\"\x01\"}", "{\"a\":\"\x1f\"}", "{\"a\":\"\\n\x1f\"}",
 	`{"a":nul}`, `{"a":nulll}`, `{"a":truee}`, `[]`, `""`, `7`, `null`, ``, ` `, `{}{}`, "\xff", `{"Address":"a","Address":"b"}`, strings.Repeat(`{"a":`, 100) + strings.Repeat(`}`, 100),
 }
 

@@ -140,41 +140,41 @@ func TestRequestsAndRepliesAgreeWithTheModel(t *testing.T) {
 func full() *recorder {
 	r := &recorder{more: true, withNames: map[string]string{"k": "v"}}
 	for _, v := range []any{&r.app, &r.stream, &r.endpoint, &r.number} {
-		populate(reflect.ValueOf(v).Elem())
+		populate(reflect.ValueOf(v).Elem(), "")
 	}
 	r.app.Settings = []byte(`{"CampaignHook":{"LambdaFunctionName":"f","Mode":"FILTER","WebUrl":"u"},"JourneyLimits":{"DailyCap":1,"TimeframeCap":{"Cap":1,"Days":2},"TotalCap":3},
 		"LastModifiedDate":"d","Limits":{"Daily":0,"MaximumDuration":60,"MessagesPerSecond":50,"Session":1,"Total":100},"QuietTime":{"End":"06:00","Start":"22:00"}}`)
 	return r
 }
 
-// populate sets everything that can be set.
-func populate(v reflect.Value) {
+// populate sets everything that can be set, strings to the name of their field.
+func populate(v reflect.Value, name string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		populate(v.Elem())
+		populate(v.Elem(), name)
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			v.Set(reflect.ValueOf(at))
 			return
 		}
-		for _, field := range v.Fields() {
+		for f, field := range v.Fields() {
 			if field.CanSet() {
-				populate(field)
+				populate(field, f.Name)
 			}
 		}
 	case reflect.String:
-		v.SetString("text")
+		v.SetString(name)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
 	case reflect.Float64:
 		v.SetFloat(7)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		populate(v.Index(0))
+		populate(v.Index(0), name)
 	case reflect.Map:
 		value := reflect.New(v.Type().Elem()).Elem()
-		populate(value)
+		populate(value, name)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("key"), value)
 	}

@@ -2,6 +2,7 @@ package pinpoint
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http/httptest"
 	"strings"
@@ -134,4 +135,11 @@ func serve(tb testing.TB, a *API, method, target, body string) (*httptest.Respon
 // fill puts example values into the braces of a path.
 func fill(path string) string {
 	return strings.NewReplacer("{application-id}", "app-1", "{endpoint-id}", "endpoint-1", "{user-id}", "user-1", "{resource-arn}", "arn%3Aaws%2Fapp-1").Replace(path)
+}
+
+func unmarshal(tb testing.TB, text []byte, into any) {
+	tb.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		tb.Fatalf("%s: %v", text, err)
+	}
 }
