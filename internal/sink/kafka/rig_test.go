@@ -145,6 +145,9 @@ func newDriver(tb testing.TB, s Settings) *Driver {
 	if err != nil {
 		tb.Fatalf("New = %v", err)
 	}
+	// As often as ever, but with shorter pauses.
+	d.options = append(d.options, kgo.MetadataMinAge(10*time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }))
 	tb.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			tb.Errorf("Close = %v", err)

@@ -150,6 +150,7 @@ func (p *publication) publish(ctx context.Context) error {
 	}
 	// The server complains before it answers the flush; the handler may not have heard yet.
 	if err := p.c.conn.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+		p.c.retire() // it says so of every later flush as well
 		return err
 	}
 	return nil
