@@ -19,6 +19,7 @@ type Scope string
 // The scopes.
 const (
 	Voice Scope = "voice"
+	Email Scope = "email"
 	App   Scope = "app" // a set has the ID of an app for its name, and the app's event stream for its one destination
 )
 
@@ -44,6 +45,7 @@ func (s *Set) Clone() *Set {
 	c.Destinations = slices.Clone(s.Destinations)
 	for i := range c.Destinations {
 		c.Destinations[i].Types = slices.Clone(c.Destinations[i].Types)
+		c.Destinations[i].Dimensions = slices.Clone(c.Destinations[i].Dimensions)
 	}
 	return &c
 }
@@ -64,6 +66,7 @@ type EventDestination struct {
 	Enabled     bool
 	Types       []event.Type // in the order given, without duplicates
 	Destination Destination
+	Dimensions  []Dimension // of a CloudWatch destination; nil for the others
 }
 
 // Matches reports whether the destination wants an event of this type now.
@@ -80,13 +83,14 @@ const (
 	KinesisFirehose Kind = "KinesisFirehose"
 	CloudWatchLogs  Kind = "CloudWatchLogs"
 	KinesisStream   Kind = "KinesisStream" // Kinesis Data Streams
+	CloudWatch      Kind = "CloudWatch"    // metrics; only in sets of scope Email
 )
 
 // Destination is one place that events go to. It is comparable.
 type Destination struct {
 	Kind Kind
-	ARN  string // of the topic, delivery stream or log group, as the client gave it
-	Role string // ARN of the IAM role to publish with; "" for SNS
+	ARN  string // of the topic, delivery stream or log group, as the client gave it; "" for CloudWatch
+	Role string // ARN of the IAM role to publish with; "" for SNS and CloudWatch
 }
 
 // ErrChanged says that a set was changed by another writer since it was read.

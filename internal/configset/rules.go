@@ -64,9 +64,16 @@ func (s *Service) check(scope Scope, d EventDestination) (EventDestination, erro
 		}
 	}
 	d.Types = types
+	if d.Destination.Kind == CloudWatch && scope != Email {
+		return d, invalid("Exactly one destination must be specified.")
+	}
 	if err := checkDestination(d.Destination); err != nil {
 		return d, err
 	}
+	if err := checkDimensions(d.Destination.Kind, d.Dimensions); err != nil {
+		return d, err
+	}
+	d.Dimensions = slices.Clone(d.Dimensions)
 	if s.Check != nil {
 		if err := s.Check(d.Destination); err != nil {
 			f := fault.New(fault.Invalid, fault.EventDestination, "This server cannot deliver to %s: %v.", d.Destination.ARN, err)
@@ -104,6 +111,11 @@ func checkDestination(d Destination) error {
 			return err
 		}
 		return checkRole(d.Role)
+	case CloudWatch:
+		if d.ARN != "" || d.Role != "" {
+			return invalid("A CloudWatch destination takes neither an ARN nor an IAM role.")
+		}
+		return nil
 	}
 	return invalid("Exactly one destination must be specified.")
 }

@@ -123,21 +123,26 @@ func (s *Service) CreateDestination(ctx context.Context, t tenant.Tenant, scope 
 		return err
 	}
 	return s.change(ctx, Key{Tenant: t, Scope: scope, Name: set}, func(c *Set) error {
-		if _, ok := c.Destination(d.Name); ok {
-			return fault.New(fault.Exists, fault.EventDestination,
-				"Event destination <%s> already exists in configuration set <%s>.", d.Name, set)
-		}
-		limit := s.limits(t.Account).Of(quota.EventDestinations)
-		if limit == quota.Unlimited || limit > maxDestinations {
-			limit = maxDestinations
-		}
-		if int64(len(c.Destinations)) >= limit {
-			return fault.New(fault.LimitExceeded, fault.EventDestination,
-				"Event destination limit exceeded for configuration set <%s>.", set)
-		}
-		c.Destinations = append(c.Destinations, d)
-		return nil
+		return s.add(t.Account, c, d)
 	})
+}
+
+// add puts d, which was checked, behind the event destinations of c.
+func (s *Service) add(account string, c *Set, d EventDestination) error {
+	if _, ok := c.Destination(d.Name); ok {
+		return fault.New(fault.Exists, fault.EventDestination,
+			"Event destination <%s> already exists in configuration set <%s>.", d.Name, c.Name)
+	}
+	limit := s.limits(account).Of(quota.EventDestinations)
+	if limit == quota.Unlimited || limit > maxDestinations {
+		limit = maxDestinations
+	}
+	if int64(len(c.Destinations)) >= limit {
+		return fault.New(fault.LimitExceeded, fault.EventDestination,
+			"Event destination limit exceeded for configuration set <%s>.", c.Name)
+	}
+	c.Destinations = append(c.Destinations, d)
+	return nil
 }
 
 // Destinations returns the set's event destinations in the order of their creation. They

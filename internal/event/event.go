@@ -24,6 +24,18 @@ const (
 	VoiceNoAnswer  Type = "voice.no_answer" // nobody answered
 )
 
+// The types of the e-mail channel.
+const (
+	EmailSend             Type = "email.send"              // the message was accepted and will be delivered
+	EmailReject           Type = "email.reject"            // the message was accepted and then not sent, for what it contains
+	EmailBounce           Type = "email.bounce"            // the recipient's server refused the message for good
+	EmailComplaint        Type = "email.complaint"         // the recipient called the message spam
+	EmailDelivery         Type = "email.delivery"          // the recipient's server took the message
+	EmailOpen             Type = "email.open"              // the recipient opened the message
+	EmailClick            Type = "email.click"             // the recipient followed a link of the message
+	EmailRenderingFailure Type = "email.rendering_failure" // the message could not be made from its template
+)
+
 // The type of what an app's clients report. What it is to the app stands in the record.
 const AppEvent Type = "app.event"
 

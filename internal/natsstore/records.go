@@ -155,6 +155,14 @@ type destinationRecord struct {
 	Kind    string   `cbor:"4,keyasint"`
 	ARN     string   `cbor:"5,keyasint"`
 	Role    string   `cbor:"6,keyasint,omitempty"`
+
+	Dimensions []dimensionRecord `cbor:"7,keyasint,omitempty"`
+}
+
+type dimensionRecord struct {
+	Name    string `cbor:"1,keyasint"`
+	Source  string `cbor:"2,keyasint"`
+	Default string `cbor:"3,keyasint"`
 }
 
 func encodeSet(s *configset.Set) ([]byte, error) {
@@ -167,6 +175,9 @@ func encodeSet(s *configset.Set) ([]byte, error) {
 		}
 		for _, t := range d.Types {
 			dr.Types = append(dr.Types, string(t))
+		}
+		for _, dim := range d.Dimensions {
+			dr.Dimensions = append(dr.Dimensions, dimensionRecord{Name: dim.Name, Source: string(dim.Source), Default: dim.Default})
 		}
 		r.Destinations = append(r.Destinations, dr)
 	}
@@ -193,6 +204,9 @@ func decodeSet(name string, revision uint64, value []byte) (*configset.Set, erro
 		}
 		for _, t := range dr.Types {
 			d.Types = append(d.Types, event.Type(t))
+		}
+		for _, dim := range dr.Dimensions {
+			d.Dimensions = append(d.Dimensions, configset.Dimension{Name: dim.Name, Source: configset.DimensionSource(dim.Source), Default: dim.Default})
 		}
 		s.Destinations = append(s.Destinations, d)
 	}

@@ -65,9 +65,9 @@ func (w *eventDestinationDefinition) domain(name string) (configset.EventDestina
 	}
 	d.Enabled = w.Enabled
 	for _, word := range w.MatchingEventTypes {
-		t, ok := eventTypes[word]
-		if !ok {
-			return d, invalidDestination("%q is not an event type; the event types are %s.", shorten(word), allEventTypes)
+		t, err := EventType(word)
+		if err != nil {
+			return d, err
 		}
 		d.Types = append(d.Types, t)
 	}
@@ -94,7 +94,7 @@ func wire(d configset.EventDestination) eventDestination {
 	w.Enabled = d.Enabled
 	w.MatchingEventTypes = []string{}
 	for _, t := range d.Types {
-		w.MatchingEventTypes = append(w.MatchingEventTypes, eventWord(t))
+		w.MatchingEventTypes = append(w.MatchingEventTypes, EventWord(t))
 	}
 	switch d.Destination.Kind {
 	case configset.CloudWatchLogs:
@@ -103,7 +103,7 @@ func wire(d configset.EventDestination) eventDestination {
 		w.KinesisFirehoseDestination = &kinesisFirehoseDestination{IamRoleArn: d.Destination.Role, DeliveryStreamArn: d.Destination.ARN}
 	case configset.SNS:
 		w.SnsDestination = &snsDestination{TopicArn: d.Destination.ARN}
-	case configset.KinesisStream: // sets of this API have none
+	case configset.KinesisStream, configset.CloudWatch: // sets of this API have none
 	}
 	return w
 }

@@ -32,9 +32,19 @@ var eventWords = func() map[event.Type]string {
 	return words
 }()
 
-// eventWord is the API's word for a type. A type it has no word for, which a later version
+// EventType is the type that a word of MatchingEventTypes stands for. It fails with
+// fault.Invalid if there is none.
+func EventType(word string) (event.Type, error) {
+	t, ok := eventTypes[word]
+	if !ok {
+		return "", invalidDestination("%q is not an event type; the event types are %s.", shorten(word), allEventTypes)
+	}
+	return t, nil
+}
+
+// EventWord is the API's word for a type. A type it has no word for, which a later version
 // may have stored, is shown in our own spelling.
-func eventWord(t event.Type) string {
+func EventWord(t event.Type) string {
 	if word, ok := eventWords[t]; ok {
 		return word
 	}
