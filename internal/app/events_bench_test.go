@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -122,8 +123,9 @@ func newPipeline(b *testing.B, to place) *pipeline {
 	}
 	p := &pipeline{store: store, meter: &meter{driver: to.driver, done: make(chan struct{}, 1)}}
 	directory := fanout.SetDirectory{Sets: store.ConfigurationSets()}
+	bindings := sink.NewBindings(sink.Binding{Name: "bench", Driver: p.meter})
 	courier := fanout.NewCourier(fanout.Parts{
-		Directory: directory, Sinks: sink.NewBindings(sink.Binding{Name: "bench", Driver: p.meter}),
+		Directory: directory, Sinks: bindings,
 		Lot: store.Parking(), Morgue: store.DeadLetters(), Logger: slog.New(slog.DiscardHandler),
 	}, fanout.Settings{})
 	router := &fanout.Router{Log: store.Events(), Directory: directory, Courier: courier, Logger: slog.New(slog.DiscardHandler)}
@@ -137,7 +139,7 @@ func newPipeline(b *testing.B, to place) *pipeline {
 	}()
 	b.Cleanup(func() {
 		cancel()
-		if err := <-stopped; err != nil {
+		if err := errors.Join(<-stopped, bindings.Close()); err != nil {
 			b.Error(err)
 		}
 	})

@@ -14,9 +14,10 @@ import (
 )
 
 type benchCmds struct {
-	Send  benchSendCmd  `cmd:"" help:"Signed, durable SendVoiceMessage: requests per second and latency."`
-	Sets  benchSetsCmd  `cmd:"" help:"Create and read configuration sets: requests per second and latency."`
-	Calls benchCallsCmd `cmd:"" help:"Calls through a SIP trunk, from the API to the final event on disk: calls per second."`
+	Send   benchSendCmd   `cmd:"" help:"Signed, durable SendVoiceMessage: requests per second and latency."`
+	Sets   benchSetsCmd   `cmd:"" help:"Create and read configuration sets: requests per second and latency."`
+	Calls  benchCallsCmd  `cmd:"" help:"Calls through a SIP trunk, from the API to the final event on disk: calls per second."`
+	Events benchEventsCmd `cmd:"" help:"PutEvents, from the API to the event stream: events per second."`
 }
 
 // load are the flags of a benchmark. Its client is a closed loop: each connection sends its

@@ -188,27 +188,36 @@ func (c benchCallsCmd) wait(ctx context.Context, admin string) (map[string]int, 
 
 // ended reads from the server's metrics how many calls have ended, by outcome.
 func ended(ctx context.Context, admin string) (map[string]int, error) {
+	outcomes := map[string]int{}
+	err := eachMetric(ctx, admin, "tidings_voice_calls_total", func(labels string, value float64) {
+		outcomes[strings.TrimSuffix(strings.TrimPrefix(labels, `outcome="`), `"`)] = int(value)
+	})
+	return outcomes, err
+}
+
+// eachMetric calls each with the labels and the value of every series of a metric.
+func eachMetric(ctx context.Context, admin, name string, each func(labels string, value float64)) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/metrics", http.NoBody)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	outcomes := map[string]int{}
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		rest, ok := strings.CutPrefix(lines.Text(), `tidings_voice_calls_total{outcome="`)
-		name, value, found := strings.Cut(rest, `"} `)
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		rest, ok := strings.CutPrefix(lines.Text(), name+"{")
+		labels, text, found := strings.Cut(rest, "} ")
 		if !ok || !found {
 			continue
 		}
-		n, err := strconv.ParseFloat(value, 64)
+		value, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
+			return fmt.Errorf("metric %s: %w", name, err)
 		}
-		outcomes[name] = int(n)
+		each(labels, value)
 	}
-	return outcomes, nil
+	return lines.Err()
 }

@@ -22,14 +22,22 @@ type apiClient struct {
 	credentials aws.Credentials
 	http        *http.Client
 	signer      *v4.Signer
+	service     string // the name that requests are signed for
 }
 
 // newAPIClient returns a client that uses the built-in test key.
 func newAPIClient(url string, c *http.Client) *apiClient {
 	return &apiClient{
-		url: url, region: demoRegion, http: c, signer: v4.NewSigner(),
+		url: url, region: demoRegion, service: "sms-voice", http: c, signer: v4.NewSigner(),
 		credentials: aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"},
 	}
+}
+
+// of returns a client of another service.
+func (c *apiClient) of(service string) *apiClient {
+	other := *c
+	other.service = service
+	return &other
 }
 
 // apiError is an answer of the API that is no success.
@@ -65,7 +73,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, in, out any) 
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		var why struct{ Message string }
 		_ = json.Unmarshal(text, &why) // the status says enough if the body is not JSON
 		return &apiError{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), why.Message}
@@ -85,6 +93,6 @@ func (c *apiClient) request(ctx context.Context, method, path string, body []byt
 		req.Header.Set("Content-Type", "application/json")
 	}
 	sum := sha256.Sum256(body)
-	err = c.signer.SignHTTP(ctx, c.credentials, req, hex.EncodeToString(sum[:]), "sms-voice", c.region, time.Now())
+	err = c.signer.SignHTTP(ctx, c.credentials, req, hex.EncodeToString(sum[:]), c.service, c.region, time.Now())
 	return req, err
 }
