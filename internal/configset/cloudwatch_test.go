@@ -85,9 +85,11 @@ func TestWhereMetricsMayGo(t *testing.T) {
 		t.Fatalf("Create of the same name for e-mail = %v, want nil", err)
 	}
 	for what, edit := range map[string]func(*configset.EventDestination){
-		"an ARN":              func(d *configset.EventDestination) { d.Destination.ARN = topic },
-		"a role":              func(d *configset.EventDestination) { d.Destination.Role = role },
-		"dimensions of SNS":   func(d *configset.EventDestination) { d.Destination = configset.Destination{Kind: configset.SNS, ARN: topic} },
+		"an ARN": func(d *configset.EventDestination) { d.Destination.ARN = topic },
+		"a role": func(d *configset.EventDestination) { d.Destination.Role = role },
+		"dimensions of SNS": func(d *configset.EventDestination) {
+			d.Destination = configset.Destination{Kind: configset.SNS, ARN: topic}
+		},
 		"an event of a call":  func(d *configset.EventDestination) { d.Types = []event.Type{event.VoiceBusy} },
 		"no event of any API": func(d *configset.EventDestination) { d.Types = nil },
 	} {

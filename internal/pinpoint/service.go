@@ -84,28 +84,8 @@ func (s *Service) CreateApp(ctx context.Context, t tenant.Tenant, name string, t
 	return a, nil
 }
 
-// ImportApp makes an app that has an ID, and a time of its creation, already. It fails with
-// fault.Exists if the ID is taken.
-func (s *Service) ImportApp(ctx context.Context, a *App) error {
-	if !isAppID(a.ID) {
-		return fault.New(fault.Invalid, fault.App, "The ID of an app must be 32 hexadecimal digits, not %q.", shorten(a.ID))
-	}
-	a = a.Clone()
-	if a.Created.IsZero() {
-		a.Created = s.now()
-	}
-	a.Created = a.Created.UTC().Truncate(time.Millisecond)
-	return s.createApp(ctx, a)
-}
-
 func (s *Service) createApp(ctx context.Context, a *App) error {
-	switch n := utf8.RuneCountInString(a.Name); {
-	case strings.TrimSpace(a.Name) == "":
-		return fault.New(fault.Invalid, fault.App, "The name of the app is missing.")
-	case n > maxNameLength:
-		return fault.New(fault.Invalid, fault.App, "The name of an app has at most %d characters, this one has %d.", maxNameLength, n)
-	}
-	if err := checkTags(a.Tags); err != nil {
+	if err := checkApp(a); err != nil {
 		return err
 	}
 	if err := s.room(); err != nil {
@@ -125,6 +105,17 @@ func (s *Service) createApp(ctx context.Context, a *App) error {
 		return fmt.Errorf("create app: %w", err)
 	}
 	return nil
+}
+
+// checkApp reports whether the app's name and tags are in order.
+func checkApp(a *App) error {
+	switch n := utf8.RuneCountInString(a.Name); {
+	case strings.TrimSpace(a.Name) == "":
+		return fault.New(fault.Invalid, fault.App, "The name of the app is missing.")
+	case n > maxNameLength:
+		return fault.New(fault.Invalid, fault.App, "The name of an app has at most %d characters, this one has %d.", maxNameLength, n)
+	}
+	return checkTags(a.Tags)
 }
 
 // App returns the app. It is shared and must not be changed.

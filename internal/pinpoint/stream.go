@@ -24,38 +24,43 @@ func (s *Service) PutStream(ctx context.Context, t tenant.Tenant, app, streamARN
 	gate := s.gate(app)
 	gate.Lock()
 	defer gate.Unlock()
+	stream := Stream{ARN: streamARN, Role: role, Modified: s.now(), By: by}
+	a, err := s.putStream(ctx, t, app, stream)
+	if err != nil {
+		return nil, err
+	}
+	if !s.NoTestEvent {
+		if err := s.Publisher.Publish(ctx, testEvent(a, newID(), stream.Modified)); err != nil {
+			return nil, fmt.Errorf("publish the test event of app %s: %w", app, err)
+		}
+	}
+	return &stream, nil
+}
+
+// putStream stores the stream and returns its app as it was before. The caller has the gate.
+func (s *Service) putStream(ctx context.Context, t tenant.Tenant, app string, stream Stream) (*App, error) {
 	a, err := s.app(t, app)
 	if err != nil {
 		return nil, err
 	}
-	kind, err := kindOf(streamARN)
+	kind, err := kindOf(stream.ARN)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.room(); err != nil {
 		return nil, err
 	}
-	now := s.now()
 	d := configset.EventDestination{
 		Name: streamName, Enabled: true, Types: []event.Type{event.AppEvent},
-		Destination: configset.Destination{Kind: kind, ARN: streamARN, Role: role},
+		Destination: configset.Destination{Kind: kind, ARN: stream.ARN, Role: stream.Role},
 	}
 	if err := s.putDestination(ctx, t, app, d); err != nil {
 		return nil, fmt.Errorf("put the event stream of app %s: %w", app, err)
 	}
-	err = s.edit(ctx, a, func(a *App) error {
-		a.StreamModified, a.StreamBy = now, by
+	return a, s.edit(ctx, a, func(a *App) error {
+		a.StreamModified, a.StreamBy = stream.Modified, stream.By
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if !s.NoTestEvent {
-		if err := s.Publisher.Publish(ctx, testEvent(a, newID(), now)); err != nil {
-			return nil, fmt.Errorf("publish the test event of app %s: %w", app, err)
-		}
-	}
-	return &Stream{ARN: streamARN, Role: role, Modified: now, By: by}, nil
 }
 
 // putDestination makes d the app's only event destination. The caller has the gate.
