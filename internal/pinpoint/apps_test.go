@@ -272,7 +272,7 @@ func TestPutStreamAsksWhetherItCanBeDelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	id := r.app(t, "shop")
-	r.Service.Check = func(d configset.Destination) error { return fmt.Errorf("nothing is bound to %s", d.ARN) }
+	r.Check = func(d configset.Destination) error { return fmt.Errorf("nothing is bound to %s", d.ARN) }
 	_, err := r.PutStream(within(t), here, id, stream, role, eve)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "nothing is bound to "+stream) {
 		t.Errorf("PutStream = %v, want the reason", err)
@@ -332,7 +332,7 @@ func TestDeleteAppDeletesAllOfIt(t *testing.T) {
 	if err := r.ImportApp(within(t), &pinpoint.App{ID: id, Name: "again", Tenant: here}); err != nil {
 		t.Fatalf("ImportApp = %v, want nil", err)
 	}
-	_, err = r.Service.Endpoint(within(t), here, id, "phone")
+	_, err = r.Endpoint(within(t), here, id, "phone")
 	wantFault(t, "Endpoint of the app that came again", err, fault.NotFound)
 	if got := r.put(t, id, item("phone", happened("1", "another"))); got[0].Events[0] != accepted {
 		t.Errorf("an event type of the app that came again is refused: %v", got)

@@ -45,7 +45,7 @@ func TestEndpointIsMerged(t *testing.T) {
 	})
 	want.Attributes = map[string][]string{"plan": {"paid"}}
 	want.Metrics = map[string]float64{"visits": 5, "clicks": 2}
-	want.Demographic.Model, want.Location.Longitude = new(""), new(13.4)
+	want.Model, want.Longitude = new(""), new(13.4)
 	want.UserAttributes = map[string][]string{"role": {"admin"}, "team": {"ops"}}
 	want.Status, want.Request = "INACTIVE", "mine"
 	want.Effective = time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC)
@@ -104,7 +104,7 @@ func TestEndpointLimits(t *testing.T) {
 	}
 	for _, id := range []string{"", "a$", "{", "}", "\xff", strings.Repeat("x", 257)} {
 		wantFault(t, fmt.Sprintf("UpdateEndpoint of %q", id), r.UpdateEndpoint(within(t), here, app, id, pinpoint.EndpointChange{}, ""), fault.Invalid)
-		_, err := r.Service.Endpoint(within(t), here, app, id)
+		_, err := r.Endpoint(within(t), here, app, id)
 		wantFault(t, fmt.Sprintf("Endpoint of %q", id), err, fault.NotFound)
 		_, err = r.DeleteEndpoint(within(t), here, app, id)
 		wantFault(t, fmt.Sprintf("DeleteEndpoint of %q", id), err, fault.NotFound)
@@ -119,7 +119,9 @@ func TestUpdateEndpointsIsAllOrNothing(t *testing.T) {
 	for i := range batch {
 		batch[i].ID = fmt.Sprint(i)
 	}
-	call := func(changes []pinpoint.NamedChange) error { return r.UpdateEndpoints(within(t), here, app, changes, "") }
+	call := func(changes []pinpoint.NamedChange) error {
+		return r.UpdateEndpoints(within(t), here, app, changes, "")
+	}
 	wantFault(t, "UpdateEndpoints of 101", call(batch), fault.Invalid)
 	wantFault(t, "UpdateEndpoints of none", call(nil), fault.Invalid)
 	big := pinpoint.EndpointChange{Address: new(strings.Repeat("a", 8<<10)), Demographic: &pinpoint.Demographic{Make: new(strings.Repeat("a", 8<<10))}}
@@ -128,7 +130,7 @@ func TestUpdateEndpointsIsAllOrNothing(t *testing.T) {
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), `Endpoint "99"`) {
 		t.Errorf("UpdateEndpoints with a large one = %v, want it named", err)
 	}
-	_, err = r.Service.Endpoint(within(t), here, app, "0")
+	_, err = r.Endpoint(within(t), here, app, "0")
 	wantFault(t, "Endpoint of a batch that was refused", err, fault.NotFound)
 	batch[99].Change = pinpoint.EndpointChange{}
 	if err := call(batch[:100]); err != nil {
@@ -142,7 +144,9 @@ func TestEndpointsOfAUser(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	app := r.app(t, "shop")
-	user := func(id string) pinpoint.EndpointChange { return pinpoint.EndpointChange{User: &pinpoint.User{UserID: &id}} }
+	user := func(id string) pinpoint.EndpointChange {
+		return pinpoint.EndpointChange{User: &pinpoint.User{UserID: &id}}
+	}
 	for _, id := range []string{"b", "a", "c"} {
 		r.update(t, app, id, user("u"))
 	}

@@ -77,6 +77,7 @@ type rig struct {
 // recorder keeps what is published and hands it on.
 type recorder struct {
 	next pinpoint.Publisher
+	drop bool // nothing is kept
 
 	mu     sync.Mutex
 	calls  [][]event.Event
@@ -86,7 +87,7 @@ type recorder struct {
 func (r *recorder) Publish(ctx context.Context, events ...event.Event) error {
 	r.mu.Lock()
 	broken := r.broken
-	if broken == nil {
+	if broken == nil && !r.drop {
 		r.calls = append(r.calls, events)
 	}
 	r.mu.Unlock()
@@ -166,7 +167,7 @@ func (r *rig) put(t testing.TB, app string, items ...pinpoint.Item) []pinpoint.I
 
 func (r *rig) endpoint(t testing.TB, app, id string) *pinpoint.Endpoint {
 	t.Helper()
-	e, err := r.Service.Endpoint(within(t), here, app, id)
+	e, err := r.Endpoint(within(t), here, app, id)
 	if err != nil {
 		t.Fatalf("Endpoint(%q) = %v, want nil", id, err)
 	}
