@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"maps"
 	"slices"
 
 	"tidings/internal/pinpoint"
@@ -58,7 +57,11 @@ func (t *transaction) find(kind byte, text string, limit int) ([]*pinpoint.Endpo
 		// As many more as the edit may have taken away.
 		ids = indexed(t.batch.tx, t.number, kind, text, limit+len(t.changed))
 	}
-	ids = slices.AppendSeq(ids, maps.Keys(t.changed))
+	for _, id := range t.order {
+		if indexText(t.changed[id], kind) == text {
+			ids = append(ids, id)
+		}
+	}
 	slices.Sort(ids)
 	var all []*pinpoint.Endpoint
 	for _, id := range slices.Compact(ids) {
@@ -66,7 +69,7 @@ func (t *transaction) find(kind byte, text string, limit int) ([]*pinpoint.Endpo
 		if err != nil {
 			return nil, err
 		}
-		if e != nil && indexText(e, kind) == text && len(all) < limit {
+		if indexText(e, kind) == text && len(all) < limit {
 			all = append(all, e)
 		}
 	}
