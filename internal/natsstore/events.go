@@ -32,6 +32,9 @@ func newEvents(s *Store) *Events {
 	return e
 }
 
+// recordRoom is about what an event takes beside its record.
+const recordRoom = 256
+
 // Publish appends the events, all or none of them, and returns nil once they are on disk.
 // It fails with fault.Unavailable when there is no room at all, while the storage is being
 // mended, and at shutdown. After an error they may be in the log.
@@ -39,7 +42,11 @@ func (e *Events) Publish(ctx context.Context, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	body, err := appendRecords(nil, events, recordOfEvent)
+	room := 0
+	for i := range events {
+		room += len(events[i].Record) + recordRoom
+	}
+	body, err := appendRecords(make([]byte, 0, room), events, recordOfEvent)
 	if err != nil {
 		return err
 	}
