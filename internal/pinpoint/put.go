@@ -172,13 +172,13 @@ func (p *put) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if voc.knows(p.all) {
+	limits := newWordLimits(s.limits(p.app.Tenant.Account))
+	if voc.knows(p.all, &limits) {
 		return nil
 	}
-	limits := s.limits(p.app.Tenant.Account)
 	kept := p.all[:0]
 	for _, h := range p.all {
-		fresh, text := voc.learn(h.Event, limits)
+		fresh, text := voc.learn(h.Event, &limits)
 		if text != "" {
 			p.results[h.item].Events[h.place] = refused(text)
 			continue

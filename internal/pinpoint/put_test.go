@@ -255,6 +255,10 @@ func TestWordsAreLimited(t *testing.T) {
 	if got := r.put(t, app, item("phone", with("d", "", "")))[0].Events[0]; got != accepted {
 		t.Errorf("without a limit a third type is answered %v, want it accepted", got)
 	}
+	words, err := r.bolt.Words(within(t), pinpoint.AppKey{Tenant: here, App: app})
+	if err != nil || len(words) != 4 { // two types, an attribute key, a metric key
+		t.Errorf("%d words are kept, %v, want 4: what is not limited is not counted", len(words), err)
+	}
 }
 
 // A request that only repeats what is known writes no endpoint.

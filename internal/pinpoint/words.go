@@ -93,46 +93,63 @@ func (v *vocabulary) add(w Word) {
 	}
 }
 
-// wordKinds are the kinds with their limits, and as the client is told of them.
-var wordKinds = []struct {
-	kind  WordKind
-	limit quota.Name
-	what  string
-}{
-	{EventTypeWord, quota.EventTypes, "custom event types"},
-	{AttributeKeyWord, quota.EventAttributes, "attribute keys"},
-	{MetricKeyWord, quota.EventMetrics, "metric keys"},
-}
+// wordKinds are the kinds of words.
+var wordKinds = [...]WordKind{EventTypeWord, AttributeKeyWord, MetricKeyWord}
 
 // standardPrefix begins the types of events that Amazon Pinpoint itself knows, which are not
 // counted.
 // Source: Amazon Pinpoint Developer Guide, "App events": _session.start and others.
 const standardPrefix = "_"
 
-// eachWord calls visit with the words of the event that count, until it returns false.
-func eachWord(e *Event, visit func(Word) bool) {
-	if !strings.HasPrefix(e.Type, standardPrefix) && !visit(Word{EventTypeWord, hash(e.Type)}) {
+// wordLimits are the limits of one account, by kind. Where there is none, words are not counted,
+// so that they do not fill memory and disk without end.
+type wordLimits struct{ types, attributes, metrics int64 }
+
+func newWordLimits(l quota.Limits) wordLimits {
+	return wordLimits{l.Of(quota.EventTypes), l.Of(quota.EventAttributes), l.Of(quota.EventMetrics)}
+}
+
+// each calls visit with the words of the event that count, until it returns false.
+func (l *wordLimits) each(e *Event, visit func(Word) bool) {
+	if l.types != quota.Unlimited && !strings.HasPrefix(e.Type, standardPrefix) && !visit(Word{EventTypeWord, hash(e.Type)}) {
 		return
 	}
-	for key := range e.Attributes {
-		if !visit(Word{AttributeKeyWord, hash(key)}) {
-			return
+	if l.attributes != quota.Unlimited {
+		for key := range e.Attributes {
+			if !visit(Word{AttributeKeyWord, hash(key)}) {
+				return
+			}
 		}
 	}
-	for key := range e.Metrics {
-		if !visit(Word{MetricKeyWord, hash(key)}) {
-			return
+	if l.metrics != quota.Unlimited {
+		for key := range e.Metrics {
+			if !visit(Word{MetricKeyWord, hash(key)}) {
+				return
+			}
 		}
 	}
 }
 
+// of returns the limit of a kind, and what the client is told of it.
+func (l *wordLimits) of(k WordKind) (limit int64, what string) {
+	switch k {
+	case EventTypeWord:
+		return l.types, "custom event types"
+	case AttributeKeyWord:
+		return l.attributes, "attribute keys"
+	case MetricKeyWord:
+		return l.metrics, "metric keys"
+	}
+	return quota.Unlimited, ""
+}
+
 // knows reports whether all words of all events are known: then nothing is to be counted.
-func (v *vocabulary) knows(all []happening) bool {
+func (v *vocabulary) knows(all []happening, limits *wordLimits) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for i := range all {
 		known := true
-		eachWord(all[i].Event, func(w Word) bool {
+		limits.each(all[i].Event, func(w Word) bool {
 			_, known = v.known[w]
 			return known
 		})
@@ -145,25 +162,24 @@ func (v *vocabulary) knows(all []happening) bool {
 
 // learn notes the words of the event and returns those that are new. If they would exceed a
 // limit, it notes none and returns a sentence for the client.
-func (v *vocabulary) learn(e *Event, limits quota.Limits) (fresh []Word, refusal string) {
+func (v *vocabulary) learn(e *Event, limits *wordLimits) (fresh []Word, refusal string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	eachWord(e, func(w Word) bool {
+	limits.each(e, func(w Word) bool {
 		if _, ok := v.known[w]; !ok {
 			fresh = append(fresh, w)
 		}
 		return true
 	})
-	for _, k := range wordKinds {
+	for _, kind := range wordKinds {
 		more := int64(0)
 		for _, w := range fresh {
-			if w.Kind == k.kind {
+			if w.Kind == kind {
 				more++
 			}
 		}
-		limit := limits.Of(k.limit)
-		if more > 0 && limit != quota.Unlimited && v.count[k.kind]+more > limit {
-			return nil, fmt.Sprintf("The app has used %d of at most %d %s, and this event has %d more.", v.count[k.kind], limit, k.what, more)
+		if limit, what := limits.of(kind); more > 0 && v.count[kind]+more > limit {
+			return nil, fmt.Sprintf("The app has used %d of at most %d %s, and this event has %d more.", v.count[kind], limit, what, more)
 		}
 	}
 	for _, w := range fresh {
