@@ -68,9 +68,10 @@ var rooms = map[string][]string{
 
 	// The house.
 	"config":      {"account", "arn", "quota", "tenant"},
-	"admin":       {"configset", "event", "fanout", "fault", "tenant", "voice"},
+	"awscli":      {"arn", "configset"},
+	"admin":       {"awscli", "configset", "event", "fanout", "fault", "tenant", "voice"},
 	"app":         {everything},
-	"cli":         {"admin", "app", "config", "event", "phone", "quota", "simulator"},
+	"cli":         {"admin", "app", "awscli", "config", "event", "phone", "quota", "simulator"},
 	"cmd/tidings": {"cli"},
 	"deps":        {},
 }
