@@ -82,6 +82,7 @@ type Server struct {
 	Destinations Destinations
 	Replayer     Replayer
 	Carrier      Carrier
+	Migrator     Migrator
 }
 
 // Handler returns the handler of the admin listener.
@@ -101,6 +102,8 @@ func (s *Server) Handler() http.Handler {
 	closed.HandleFunc("GET /v1/deadletters", s.deadLetters)
 	closed.HandleFunc("POST /v1/deadletters/retry", s.retry)
 	closed.HandleFunc("POST /v1/deadletters/delete", s.forget)
+	closed.HandleFunc("POST /v1/import", s.importing)
+	closed.HandleFunc("GET /v1/export", s.export)
 	closed.HandleFunc("/debug/pprof/", pprof.Index)
 	closed.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	closed.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -151,6 +154,8 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 /v1/replay             POST {"from":"1h"} delivers kept events again
 /v1/trunks             the ways into the telephone network, and how they are doing
 /v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}, or /delete
+/v1/import             POST apps and configuration sets from elsewhere: tidings import
+/v1/export             those there are: tidings export (?service=pinpoint, sms-voice or ses)
 /debug/pprof/          profiles
 `))
 }

@@ -17,7 +17,7 @@ func (a *App) adminHandler() http.Handler {
 	server := &admin.Server{
 		Version: a.version, Token: string(a.cfg.AdminToken), Gatherer: a.metrics, Log: a.log.With("room", "admin"),
 		Events: eventLog{a.store.Events()}, Deliveries: a.courier, Letters: a.store.DeadLetters(),
-		Destinations: operator{a}, Replayer: operator{a}, Carrier: a.carrier,
+		Destinations: operator{a}, Replayer: operator{a}, Carrier: a.carrier, Migrator: a,
 		Parts: []admin.Part{
 			{Name: "store", Check: a.storeStatus},
 			{Name: "deliveries", Check: a.deliveryStatus},

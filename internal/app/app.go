@@ -20,10 +20,12 @@ import (
 	"tidings/internal/alarm"
 	"tidings/internal/boltstore"
 	"tidings/internal/config"
+	"tidings/internal/configset"
 	"tidings/internal/datadir"
 	"tidings/internal/fanout"
 	"tidings/internal/lifecycle"
 	"tidings/internal/natsstore"
+	"tidings/internal/pinpoint"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
 	"tidings/internal/sink/file"
@@ -40,6 +42,8 @@ type App struct {
 	dir       *datadir.Dir
 	store     *natsstore.Store
 	endpoints *boltstore.Store
+	apps      *pinpoint.Service
+	sets      *configset.Service
 	files     *file.Driver
 	topics    *webhook.Topics
 	sinks     *sink.Bindings
@@ -82,11 +86,10 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	apps, err := a.openPinpoint()
-	if err != nil {
+	if err := a.openPinpoint(); err != nil {
 		return nil, err
 	}
-	handler, err := a.openAPI(ctx, messages, apps)
+	handler, err := a.openAPI(ctx, messages)
 	if err != nil {
 		return nil, err
 	}

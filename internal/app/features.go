@@ -16,7 +16,6 @@ import (
 	"tidings/internal/configset"
 	"tidings/internal/fanout"
 	"tidings/internal/natsstore"
-	"tidings/internal/pinpoint"
 	"tidings/internal/quota"
 	"tidings/internal/tts"
 	"tidings/internal/tts/command"
@@ -141,7 +140,7 @@ func cutWAV(dst, src string, d time.Duration) error {
 }
 
 // openAPI builds the handler of the API listener over the features.
-func (a *App) openAPI(ctx context.Context, messages *voice.Service, apps *pinpoint.Service) (http.Handler, error) {
+func (a *App) openAPI(ctx context.Context, messages *voice.Service) (http.Handler, error) {
 	secret, err := a.store.Secret(ctx, "page-tokens")
 	if err != nil {
 		return nil, fmt.Errorf("secret of page tokens: %w", err)
@@ -150,11 +149,11 @@ func (a *App) openAPI(ctx context.Context, messages *voice.Service, apps *pinpoi
 	if err != nil {
 		return nil, err
 	}
-	sets := &configset.Service{Store: a.store.ConfigurationSets(), Limits: a.limits, Check: a.reachable}
+	a.sets = &configset.Service{Store: a.store.ConfigurationSets(), Limits: a.limits, Check: a.reachable}
 	return awsapi.NewHandler(awsapi.Options{
 		Families: []awsapi.Family{
-			smsvoice.New(smsvoice.Config{Sets: sets, Voice: messages, Tokens: tokens, Rates: a.cfg.RequestRates}),
-			pinpointapi.New(pinpointapi.Config{Apps: apps, Tokens: tokens, Rates: a.cfg.RequestRates}),
+			smsvoice.New(smsvoice.Config{Sets: a.sets, Voice: messages, Tokens: tokens, Rates: a.cfg.RequestRates}),
+			pinpointapi.New(pinpointapi.Config{Apps: a.apps, Tokens: tokens, Rates: a.cfg.RequestRates}),
 		},
 		Verifier:   sigv4.New(a.accounts, nil),
 		CORSOrigin: a.cfg.CORSOrigin,

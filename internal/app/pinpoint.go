@@ -11,21 +11,21 @@ import (
 )
 
 // openPinpoint opens the store of endpoints and builds what apps can do over it.
-func (a *App) openPinpoint() (*pinpoint.Service, error) {
+func (a *App) openPinpoint() (err error) {
 	cfg := a.cfg.Pinpoint
-	var err error
 	a.endpoints, err = boltstore.Open(boltstore.Options{
 		Path: a.dir.Path("endpoints.db"), MaxBytes: int64(cfg.MaxBytes), CacheBytes: int64(cfg.CacheBytes),
 		Log: a.log.With("room", "endpoints"), Registerer: a.metrics,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &pinpoint.Service{
+	a.apps = &pinpoint.Service{
 		Store: a.store.Apps(), Endpoints: a.endpoints, Sets: a.store.ConfigurationSets(), Publisher: a.store.Events(),
 		Limits: a.limits, Check: a.reachable, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
 		Metrics: pinpoint.NewMetrics(a.metrics),
-	}, nil
+	}
+	return nil
 }
 
 // limits are those of an account.
@@ -38,6 +38,9 @@ func (a *App) limits(id string) quota.Limits {
 
 // reachable reports whether there is a way of delivering to d.
 func (a *App) reachable(d configset.Destination) error {
+	if d.Kind == configset.CloudWatch {
+		return nil // it has no ARN to be bound, and is only kept: there is no API for e-mail yet
+	}
 	t, err := sink.NewTarget(tenant.Tenant{}, d)
 	if err != nil {
 		return err

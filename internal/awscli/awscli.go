@@ -44,7 +44,7 @@ type App struct {
 	ARN     string            `json:"arn,omitempty"` // for printing; reading turns it into the Owner
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`
-	Tags    map[string]string `json:"tags,omitzero"` // nil = it was not said
+	Tags    map[string]string `json:"tags,omitzero"`    // nil = it was not said
 	Created time.Time         `json:"created,omitzero"` // zero = it was not said
 }
 

@@ -148,7 +148,7 @@ func TestTheNamelessSet(t *testing.T) {
 	}
 	r = voice()
 	r.Region = ""
-	if _, _, err := r.Finish(); err == nil || !strings.Contains(err.Error(), "name the account and the region") {
+	if _, _, err := r.Finish(); err == nil || !strings.Contains(err.Error(), "use --account and --region") {
 		t.Errorf("Finish without an owner = %v, want it to ask for one", err)
 	}
 	r = voice()
@@ -210,7 +210,8 @@ func TestDifferences(t *testing.T) {
 	same(t, "all of it", []awscli.Difference{
 		{Member: "CreationDate", New: "2019-09-18T22:35:28.512Z"},
 		{Member: "Name", Old: "Example", New: "ExampleCorp"},
-		{Member: "tags.Stack", New: "Production"}, {Member: "tags.Year", New: "2019"},
+		{Member: "tags.Stack", New: "Production"},
+		{Member: "tags.Year", New: "2019"},
 	}, full.DiffersFrom(awscli.App{ID: full.ID, Name: "Example"}))
 	stream := b.Streams[0]
 	same(t, "a stream", []awscli.Difference{{Member: "LastUpdatedBy", Old: "eve", New: stream.By}, {Member: "RoleArn", Old: "x", New: stream.Role}},

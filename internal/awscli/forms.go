@@ -73,7 +73,7 @@ func (r *Reader) ownerOf(o *object, id string) Owner {
 	text := o.text("Arn")
 	if text == "" {
 		if owner.Account == "" || owner.Region == "" {
-			o.add("%s is missing, which would tell account and region: name both", o.at("Arn"))
+			o.add("%s is missing, which would tell account and region: use --account and --region", o.at("Arn"))
 		}
 		return owner
 	}

@@ -126,7 +126,7 @@ func (r *Reader) Finish() (Batch, []string, error) {
 	r.nameUnnamed()
 	r.ownStreams()
 	if r.Service != Pinpoint && (r.Account == "" || r.Region == "") {
-		r.wrong = append(r.wrong, errors.New("nothing that AWS prints says whose configuration sets these are: name the account and the region"))
+		r.wrong = append(r.wrong, errors.New("nothing that AWS prints says whose configuration sets these are: use --account and --region"))
 	}
 	b := Batch{Service: r.Service, Apps: r.apps.all, Streams: r.streams.all, Sets: r.sets.all}
 	return b, r.warnings, errors.Join(r.wrong...)
@@ -139,7 +139,7 @@ func (r *Reader) nameUnnamed() {
 		in[u.file]++
 	}
 	if r.Set != "" && len(r.unnamed) != 1 {
-		r.wrong = append(r.wrong, fmt.Errorf("a set is named for one document with EventDestinations that names none, and there are %d such documents", len(r.unnamed)))
+		r.wrong = append(r.wrong, fmt.Errorf("--set is for one document with EventDestinations that names no set, and there are %d such documents", len(r.unnamed)))
 		return
 	}
 	for _, u := range r.unnamed {
@@ -150,11 +150,11 @@ func (r *Reader) nameUnnamed() {
 		case r.Set != "":
 			r.set(p, u.where, Set{Name: r.Set, Destinations: u.destinations, Whole: true})
 		case u.file == "-":
-			p.add("the document does not say of which configuration set these event destinations are: name the set")
+			p.add("the document does not say of which configuration set these event destinations are: use --set")
 		case in[u.file] > 1:
 			p.add("the file has %d documents that do not say of which configuration set their event destinations are: put them into files that are named after their sets", in[u.file])
 		case r.listed && !known:
-			p.add("the document does not say of which configuration set these event destinations are, and no listed set is named %q as the file is: name the set", name)
+			p.add("the document does not say of which configuration set these event destinations are, and no listed set is named %q as the file is: use --set", name)
 		case !known:
 			r.warn("%s: taken for the event destinations of configuration set %q, after the name of the file", u.where, name)
 			fallthrough
@@ -177,11 +177,11 @@ func (r *Reader) ownStreams() {
 		case len(owners) == 1:
 			s.Owner = owners[0]
 		case len(owners) > 1:
-			r.wrong = append(r.wrong, fmt.Errorf("%s: there are %d apps with the ID %s: name the account and the region", r.streams.where[i], len(owners), shorten(s.App)))
+			r.wrong = append(r.wrong, fmt.Errorf("%s: there are %d apps with the ID %s: use --account and --region", r.streams.where[i], len(owners), shorten(s.App)))
 		case r.Account != "" && r.Region != "":
 			s.Owner = r.owner()
 		default:
-			r.wrong = append(r.wrong, fmt.Errorf("%s: nothing says whose the app %s is, of which this is the event stream: read it together with what aws pinpoint get-apps has printed, or name the account and the region", r.streams.where[i], shorten(s.App)))
+			r.wrong = append(r.wrong, fmt.Errorf("%s: nothing says whose the app %s is, of which this is the event stream: read it together with what aws pinpoint get-apps has printed, or use --account and --region", r.streams.where[i], shorten(s.App)))
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 type World struct {
 	Version string
 	Getenv  func(string) string
+	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
 }
@@ -36,6 +37,8 @@ type commands struct {
 	Destinations destinationsCmds `cmd:"" help:"See and try what events are delivered to."`
 	Replay       replayCmd        `cmd:"" help:"Deliver events of the log again."`
 	Trunks       trunksCmd        `cmd:"" help:"Show the ways into the telephone network and how they are doing."`
+	Import       importCmds       `cmd:"" help:"Make what AWS had, from what the AWS CLI has printed of it."`
+	Export       exportCmds       `cmd:"" help:"Print what there is, as the AWS CLI would."`
 	Status       statusCmd        `cmd:"" help:"Show the state of each part of a running server."`
 	Simulator    simulatorCmds    `cmd:"" help:"About the simulated phones."`
 	Phone        phoneCmd         `cmd:"" help:"Be a telephone that can be called over SIP, to try calls without a trunk."`
