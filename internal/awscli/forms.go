@@ -38,8 +38,7 @@ func (r *Reader) pinpoint(o *object) bool {
 }
 
 func (r *Reader) appList(o *object) {
-	all, _ := o.objects("Item")
-	for _, one := range all {
+	for _, one := range o.objects("Item") {
 		r.app(one)
 		one.end()
 	}
@@ -121,8 +120,7 @@ func (r *Reader) smsVoice(file string, o *object) bool {
 	known := false
 	if _, isObject := o.first("ConfigurationSets").(map[string]any); o.has("ConfigurationSets") && !isObject {
 		known = true
-		names, _ := o.texts("ConfigurationSets")
-		for _, name := range names {
+		for _, name := range o.texts("ConfigurationSets") {
 			r.set(o.problems, o.where, Set{Name: name})
 		}
 		r.listed = true
@@ -150,8 +148,7 @@ func (r *Reader) ses(o *object) bool {
 	first := o.first("ConfigurationSets")
 	if one, _ := first.(map[string]any); o.has("ConfigurationSets") && (first == nil || one["Name"] != nil) {
 		known = true
-		all, _ := o.objects("ConfigurationSets")
-		for _, one := range all {
+		for _, one := range o.objects("ConfigurationSets") {
 			r.set(o.problems, o.where, Set{Name: one.text("Name")})
 			one.end()
 		}
@@ -191,7 +188,7 @@ func (r *Reader) destinations(o *object) []Destination {
 	var out []Destination
 	for _, one := range all {
 		d := Destination{Name: one.text("Name"), Enabled: one.flag("Enabled")}
-		d.Types, _ = one.texts("MatchingEventTypes")
+		d.Types = one.texts("MatchingEventTypes")
 		if r.Service == SES {
 			one.emailKind(&d)
 		} else {
@@ -247,8 +244,7 @@ func (o *object) emailKind(d *Destination) {
 	if o.has("CloudWatchDestination") {
 		in := o.child("CloudWatchDestination")
 		d.Kind, d.ARN, d.Role = configset.CloudWatch, "", ""
-		all, _ := in.objects("DimensionConfigurations")
-		for _, one := range all {
+		for _, one := range in.objects("DimensionConfigurations") {
 			d.Dimensions = append(d.Dimensions, configset.Dimension{
 				Name: one.text("DimensionName"), Source: configset.DimensionSource(one.text("DimensionValueSource")), Default: one.text("DefaultDimensionValue"),
 			})

@@ -128,17 +128,16 @@ func (o *object) when(name string) time.Time {
 	return t
 }
 
-// list returns the elements of an array, and whether it is there.
-func (o *object) list(name string) (elements []any, there bool) {
+// list returns the elements of an array.
+func (o *object) list(name string) []any {
 	switch v := o.take(name).(type) {
 	case nil:
-		return nil, false
 	case []any:
-		return v, true
+		return v
 	default:
 		o.add("%s must be an array, not %s", o.at(name), kindOf(v))
-		return nil, true
 	}
+	return nil
 }
 
 // first returns the first element of an array without taking it, nil if there is none.
@@ -149,26 +148,24 @@ func (o *object) first(name string) any {
 	return nil
 }
 
-// objects returns the elements of an array of objects, and whether it is there.
-func (o *object) objects(name string) (all []*object, there bool) {
-	elements, there := o.list(name)
-	for i, v := range elements {
+// objects returns the elements of an array of objects.
+func (o *object) objects(name string) (all []*object) {
+	for i, v := range o.list(name) {
 		all = append(all, o.asObject(o.at(name)+"["+strconv.Itoa(i)+"]", v))
 	}
-	return all, there
+	return all
 }
 
-// texts returns the elements of an array of strings, and whether it is there.
-func (o *object) texts(name string) (all []string, there bool) {
-	elements, there := o.list(name)
-	for i, v := range elements {
+// texts returns the elements of an array of strings.
+func (o *object) texts(name string) (all []string) {
+	for i, v := range o.list(name) {
 		s, ok := v.(string)
 		if !ok {
 			o.add("%s[%d] must be a string, not %s", o.at(name), i, kindOf(v))
 		}
 		all = append(all, s)
 	}
-	return all, there
+	return all
 }
 
 // table returns an object whose members are all strings; nil if it is absent.

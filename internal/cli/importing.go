@@ -132,11 +132,15 @@ func readFile(w World, name string) (text []byte, err error) {
 func (c importing) print(out io.Writer, done admin.Imported) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, item := range done.Items {
-		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", item.Result, item.Kind, item.Account+"/"+item.Region+"/"+item.Name, item.Reason); err != nil {
+		line := fmt.Sprintf("%s\t%s\t%s/%s/%s", item.Result, item.Kind, item.Account, item.Region, item.Name)
+		if item.Reason != "" {
+			line += "\t" + item.Reason
+		}
+		if _, err := fmt.Fprintln(table, line); err != nil {
 			return err
 		}
 		for _, d := range item.Changes {
-			if _, err := fmt.Fprintf(table, "\t  %s\t%s\t\n", d.Member, orNone(d.Old)+" -> "+orNone(d.New)); err != nil {
+			if _, err := fmt.Fprintf(table, "\t  %s\t%s -> %s\n", d.Member, orNone(d.Old), orNone(d.New)); err != nil {
 				return err
 			}
 		}
