@@ -184,9 +184,8 @@ func (r *Reader) described(o *object) {
 
 // destinations reads the event destinations of a document.
 func (r *Reader) destinations(o *object) []Destination {
-	all, _ := o.objects("EventDestinations")
 	var out []Destination
-	for _, one := range all {
+	for _, one := range o.objects("EventDestinations") {
 		d := Destination{Name: one.text("Name"), Enabled: one.flag("Enabled")}
 		d.Types = one.texts("MatchingEventTypes")
 		if r.Service == SES {
