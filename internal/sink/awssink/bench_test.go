@@ -12,7 +12,7 @@ import (
 
 // newQuickDouble starts a far end that only counts: it has the answer ready, so that the
 // sink is measured and not the double. It returns its URL.
-func newQuickDouble(b *testing.B) string {
+func newQuickDouble(b testing.TB) string {
 	b.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

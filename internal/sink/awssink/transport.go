@@ -69,6 +69,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 	r = r.WithContext(ctx) // a copy: a RoundTripper must not change the request it is given
 	r.Close = r.Close || t.closed.Load()
+	if r.Body != nil && r.Body != http.NoBody {
+		// The SDK closes the body as soon as the answer begins. net/http may still be looking for the
+		// body's end; asked for it by WriteTo, a body that is closed fails, and the connection with it.
+		r.Body = plainBody{r.Body, r.Body}
+	}
 	answer, err := t.Transport.RoundTrip(r)
 	switch {
 	case err != nil && reused && ctx.Err() == nil:
@@ -82,6 +87,12 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer.Body = &boundedBody{ReadCloser: answer.Body, left: maxAnswer}
 	return answer, nil
+}
+
+// plainBody can be read and closed, and nothing else.
+type plainBody struct {
+	io.Reader
+	io.Closer
 }
 
 // boundedBody fails when there is more to read than there may be.
