@@ -1,24 +1,47 @@
 package awssink
 
 import (
-	"fmt"
-	"slices"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
-// TestFastAnswersAreRead delivers full batches to a far end that answers at once: the SDK
-// closes the request's body when the answer begins, which must not break the connection.
-func TestFastAnswersAreRead(t *testing.T) {
+// wholeBody is a body that would rather write itself than be read.
+type wholeBody struct {
+	io.Reader
+	written bool
+}
+
+func (b *wholeBody) WriteTo(io.Writer) (int64, error) {
+	b.written = true
+	return 0, errors.New("closed")
+}
+
+func (b *wholeBody) Close() error { return nil }
+
+// TestBodiesAreOnlyRead holds the transport to reading bodies: the SDK closes them as soon
+// as an answer begins, and a closed body that is asked to write itself breaks the connection
+// of an answer that came fast.
+func TestBodiesAreOnlyRead(t *testing.T) {
 	t.Parallel()
-	driver := newDriver(t, Settings{Endpoint: newQuickDouble(t), AccessKeyID: ownKey, SecretAccessKey: ownSecret})
-	for _, service := range []string{"firehose", "kinesis"} {
-		s := openSink(t, driver, targets()[service])
-		batch := batchOf(slices.Repeat([]string{fmt.Sprintf(`{"text":"%0400d"}`, 1)}, s.Limits().Count)...)
-		const often = 100
-		for i := range often {
-			if err := s.Deliver(t.Context(), batch); err != nil {
-				t.Fatalf("%s: Deliver %d of %d = %v, want nil", service, i+1, often, err)
-			}
-		}
+	url := newQuickDouble(t)
+	body := &wholeBody{Reader: strings.NewReader(`{"Records":[{"PartitionKey":"k"}]}`)}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := newHTTPClient(new(atomic.Bool)).Transport.RoundTrip(r)
+	if err != nil {
+		t.Fatalf("RoundTrip = %v", err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil || !strings.Contains(string(text), `"FailedRecordCount":0`) {
+		t.Errorf("answer = %q, %v, want that of one record", text, err)
+	}
+	if body.written {
+		t.Error("the body was asked to write itself")
 	}
 }
