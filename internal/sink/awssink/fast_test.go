@@ -28,18 +28,20 @@ func (b *wholeBody) Close() error { return nil }
 func TestBodiesAreOnlyRead(t *testing.T) {
 	t.Parallel()
 	url := newQuickDouble(t)
-	body := &wholeBody{Reader: strings.NewReader(`{"Records":[{"PartitionKey":"k"}]}`)}
+	const text = `{"Records":[{"PartitionKey":"k"}]}`
+	body := &wholeBody{Reader: strings.NewReader(text)}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.ContentLength = int64(len(text)) // what is left behind it is looked for
 	answer, err := newHTTPClient(new(atomic.Bool)).Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatalf("RoundTrip = %v", err)
 	}
-	text, err := io.ReadAll(answer.Body)
-	if err := errors.Join(err, answer.Body.Close()); err != nil || !strings.Contains(string(text), `"FailedRecordCount":0`) {
-		t.Errorf("answer = %q, %v, want that of one record", text, err)
+	got, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil || !strings.Contains(string(got), `"FailedRecordCount":0`) {
+		t.Errorf("answer = %q, %v, want that of one record", got, err)
 	}
 	if body.written {
 		t.Error("the body was asked to write itself")
