@@ -3,9 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 )
@@ -15,6 +20,7 @@ type benchEventsCmd struct {
 	Connections int           `default:"32" help:"How many connections send them (${default})."`
 	Apps        int           `default:"1" help:"How many apps, each with an event stream, they are spread over (${default})."`
 	Duration    time.Duration `default:"5s" help:"Length of a round (${default})."`
+	Backlog     int           `placeholder:"N" help:"First put this many events of another app whose stream cannot be delivered to, so that they wait on disk."`
 	Config      string        `short:"c" placeholder:"FILE" help:"Configuration of the server under test, for its bindings; without it, event streams end in files."`
 	Data        string        `placeholder:"DIR" help:"Data directory of the server under test; a temporary one if left out."`
 }
@@ -24,7 +30,21 @@ func (c benchEventsCmd) Run(ctx context.Context, w World) error {
 	if c.Connections < 1 || c.Apps < 1 || c.Apps > 100_000 || c.Duration <= 0 || c.Duration > maxRound {
 		return misuse{fmt.Errorf("--connections and --apps are at least 1, --duration at most %v", maxRound)}
 	}
+	if c.Backlog < 0 || c.Backlog > 0 && c.Config != "" {
+		return misuse{fmt.Errorf("--backlog is not negative, and brings a configuration of its own")}
+	}
 	env := []string{"TIDINGS_PINPOINT_TEST_EVENT=false"}
+	if c.Backlog > 0 {
+		dir, err := os.MkdirTemp("", "tidings-bench-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		c.Config = filepath.Join(dir, "bench.yaml")
+		if err := os.WriteFile(c.Config, []byte(backlogConfig), 0o600); err != nil {
+			return err
+		}
+	}
 	if c.Config != "" {
 		env = append(env, "TIDINGS_CONFIG="+c.Config)
 	}
@@ -37,7 +57,12 @@ func (c benchEventsCmd) Run(ctx context.Context, w World) error {
 	if err != nil {
 		return err
 	}
-	apps, err := c.apps(ctx, s.API)
+	if c.Backlog > 0 {
+		if err := c.pile(ctx, w, s); err != nil {
+			return err
+		}
+	}
+	apps, err := c.apps(ctx, s.API, "bench", c.Apps)
 	if err != nil {
 		return err
 	}
@@ -52,17 +77,53 @@ func (c benchEventsCmd) Run(ctx context.Context, w World) error {
 	return table.Flush()
 }
 
-// apps creates the apps and their event streams.
-func (c benchEventsCmd) apps(ctx context.Context, url string) ([]string, error) {
+// backlogConfig leads one event stream to where nobody listens.
+const backlogConfig = `destinations:
+  - match: "arn:aws:kinesis:*:*:stream/backlog"
+    webhook: {url: "http://127.0.0.1:9/", batch: 100, allow_private: true}
+storage: {max_bytes: 40GiB}
+`
+
+// pile puts the events that cannot be delivered.
+func (c benchEventsCmd) pile(ctx context.Context, w World, s *server) error {
+	apps, err := c.apps(ctx, s.API, "backlog", 1)
+	if err != nil {
+		return err
+	}
+	const each = 100
+	var left atomic.Int64
+	left.Store(int64(c.Backlog))
+	var workers sync.WaitGroup
+	failures := make([]error, c.Connections)
+	begun := time.Now()
+	for i := range c.Connections {
+		workers.Go(func() {
+			api := newAPIClient(s.API, http.DefaultClient).of("mobiletargeting")
+			for k := 0; left.Add(-each) > -each && failures[i] == nil; k++ {
+				failures[i] = api.call(ctx, http.MethodPost, "/v1/apps/"+apps[0]+"/events", batchOfEvents(i, k, each), nil)
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.Stdout, "%d events wait that cannot be delivered, put at %.0f/s; server resident %s\n",
+		c.Backlog, float64(c.Backlog)/time.Since(begun).Seconds(), s.resident())
+	return nil
+}
+
+// apps creates apps whose event streams have this name.
+func (c benchEventsCmd) apps(ctx context.Context, url, stream string, n int) ([]string, error) {
 	api := newAPIClient(url, http.DefaultClient).of("mobiletargeting")
-	ids := make([]string, c.Apps)
+	ids := make([]string, n)
 	for i := range ids {
 		var app struct{ ID string }
 		if err := api.call(ctx, http.MethodPost, "/v1/apps", map[string]string{"Name": fmt.Sprint("bench-", i)}, &app); err != nil {
 			return nil, err
 		}
 		err := api.call(ctx, http.MethodPost, "/v1/apps/"+app.ID+"/eventstream", map[string]string{
-			"DestinationStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/bench",
+			"DestinationStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
 			"RoleArn":              "arn:aws:iam::123456789012:role/bench",
 		}, nil)
 		if err != nil {
