@@ -71,6 +71,7 @@ test: ## Run the tests
 .PHONY: race
 race: ## Run the tests with the race detector, past the cache
 	$(GO) test -race -shuffle=on -count=1 $(TOGETHER)
+	$(GO) test -shuffle=on -count=1 ./internal/siptrunk # what the race detector cannot run
 	$(GO) test -race -shuffle=on -count=1 $(ALONE)
 
 .PHONY: law
