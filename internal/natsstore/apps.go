@@ -2,7 +2,6 @@ package natsstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -115,46 +114,10 @@ func (a *Apps) watch(ctx context.Context, sess *session) error {
 	if err != nil {
 		return fmt.Errorf("watch apps: %w", err)
 	}
-	for {
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), w.Stop())
-		case <-sess.ctx.Done():
-			return context.Cause(sess.ctx)
-		case entry, ok := <-w.Updates():
-			if !ok {
-				return errConnectionLost
-			}
-			if entry == nil { // all that was there has come
-				a.store.spawn(func() { a.follow(sess, w) })
-				return nil
-			}
-			if err := a.apply(entry); err != nil {
-				return errors.Join(err, w.Stop())
-			}
-		}
-	}
-}
-
-func (a *Apps) follow(sess *session, w jetstream.KeyWatcher) {
-	for {
-		select {
-		case <-a.store.life.Done():
-			return
-		case <-sess.ctx.Done():
-			return
-		case entry, ok := <-w.Updates():
-			if !ok {
-				return
-			}
-			if entry == nil {
-				continue
-			}
-			if err := a.apply(entry); err != nil {
-				a.store.log.Error("an app cannot be read", "key", entry.Key(), "err", err)
-			}
-		}
-	}
+	m := mirror{store: a.store, apply: a.apply, unreadable: func(key string, err error) {
+		a.store.log.Error("an app cannot be read", "key", key, "err", err)
+	}}
+	return m.watch(ctx, sess, w)
 }
 
 func (a *Apps) apply(entry jetstream.KeyValueEntry) error {

@@ -232,46 +232,10 @@ func (c *ConfigurationSets) watch(ctx context.Context, sess *session) error {
 	if err != nil {
 		return fmt.Errorf("watch configuration sets: %w", err)
 	}
-	for {
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), w.Stop())
-		case <-sess.ctx.Done():
-			return context.Cause(sess.ctx)
-		case entry, ok := <-w.Updates():
-			if !ok {
-				return errConnectionLost
-			}
-			if entry == nil { // all that was there has come
-				c.store.spawn(func() { c.follow(sess, w) })
-				return nil
-			}
-			if err := c.apply(entry); err != nil {
-				return errors.Join(err, w.Stop())
-			}
-		}
-	}
-}
-
-func (c *ConfigurationSets) follow(sess *session, w jetstream.KeyWatcher) {
-	for {
-		select {
-		case <-c.store.life.Done():
-			return
-		case <-sess.ctx.Done():
-			return
-		case entry, ok := <-w.Updates():
-			if !ok {
-				return
-			}
-			if entry == nil {
-				continue
-			}
-			if err := c.apply(entry); err != nil {
-				c.store.log.Error("a configuration set cannot be read", "key", entry.Key(), "err", err)
-			}
-		}
-	}
+	m := mirror{store: c.store, apply: c.apply, unreadable: func(key string, err error) {
+		c.store.log.Error("a configuration set cannot be read", "key", key, "err", err)
+	}}
+	return m.watch(ctx, sess, w)
 }
 
 func (c *ConfigurationSets) apply(entry jetstream.KeyValueEntry) error {
