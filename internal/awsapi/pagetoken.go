@@ -5,6 +5,8 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"tidings/internal/fault"
 	"tidings/internal/tenant"
@@ -65,4 +67,17 @@ func invalidToken(cause error) error {
 		"NextToken is not one that this operation returned for this account and region. Leave it out to begin again.")
 	f.Err = cause
 	return f
+}
+
+// PageSize reads how many entries of a list a client wants at a time, from the parameter of that
+// name; "" is most. It fails with fault.Invalid for all but whole numbers from 1 to most.
+func PageSize(parameter, s string, most int) (int, error) {
+	if s == "" {
+		return most, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || strings.HasPrefix(s, "+") || n < 1 || n > most {
+		return 0, fault.New(fault.Invalid, "", "%s must be a whole number from 1 to %d.", parameter, most)
+	}
+	return n, nil
 }

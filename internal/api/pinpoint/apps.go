@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"tidings/internal/fault"
+	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
 )
 
@@ -19,7 +19,7 @@ const maxPage = 100
 const getApps = "GetApps"
 
 func (a *API) createApp(ctx context.Context, in *createAppInput) (*application, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (a *API) createApp(ctx context.Context, in *createAppInput) (*application, 
 }
 
 func (a *API) getApp(ctx context.Context, in *appInput) (*application, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (a *API) getApp(ctx context.Context, in *appInput) (*application, error) {
 }
 
 func (a *API) deleteApp(ctx context.Context, in *appInput) (*application, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func (a *API) deleteApp(ctx context.Context, in *appInput) (*application, error)
 }
 
 func (a *API) getApps(ctx context.Context, in *getAppsInput) (*applications, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := pageSize(in.PageSize)
+	limit, err := awsapi.PageSize("page-size", in.PageSize, maxPage)
 	if err != nil {
 		return nil, err
 	}
@@ -103,20 +103,8 @@ func parsePosition(s string) (pinpoint.Position, error) {
 	return pinpoint.Position{Created: time.Unix(0, n).UTC(), ID: id}, nil
 }
 
-// pageSize reads page-size, which this API has as a string. Empty is like absent.
-func pageSize(s string) (int, error) {
-	if s == "" {
-		return maxPage, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || strings.HasPrefix(s, "+") || n < 1 || n > maxPage {
-		return 0, fault.New(fault.Invalid, "", "page-size must be a whole number from 1 to %d.", maxPage)
-	}
-	return n, nil
-}
-
 func (a *API) tag(ctx context.Context, in *tagInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +112,7 @@ func (a *API) tag(ctx context.Context, in *tagInput) (*empty, error) {
 }
 
 func (a *API) untag(ctx context.Context, in *untagInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +120,7 @@ func (a *API) untag(ctx context.Context, in *untagInput) (*empty, error) {
 }
 
 func (a *API) listTags(ctx context.Context, in *tagsInput) (*tagsModel, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func accepted(ctx context.Context) *messageBody {
 }
 
 func (a *API) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*messageBody, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (a *API) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*mes
 }
 
 func (a *API) updateEndpoints(ctx context.Context, in *updateEndpointsInput) (*messageBody, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (a *API) updateEndpoints(ctx context.Context, in *updateEndpointsInput) (*m
 }
 
 func (a *API) getEndpoint(ctx context.Context, in *endpointInput) (*endpoint, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (a *API) getEndpoint(ctx context.Context, in *endpointInput) (*endpoint, er
 }
 
 func (a *API) deleteEndpoint(ctx context.Context, in *endpointInput) (*endpoint, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (a *API) deleteEndpoint(ctx context.Context, in *endpointInput) (*endpoint,
 }
 
 func (a *API) getUserEndpoints(ctx context.Context, in *userInput) (*endpoints, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (a *API) getUserEndpoints(ctx context.Context, in *userInput) (*endpoints, 
 }
 
 func (a *API) deleteUserEndpoints(ctx context.Context, in *userInput) (*endpoints, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

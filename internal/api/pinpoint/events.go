@@ -10,7 +10,7 @@ import (
 )
 
 func (a *API) putEvents(ctx context.Context, in *putEventsInput) (*eventsResponse, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,13 @@
 package pinpoint
 
-import "context"
+import (
+	"context"
+
+	"tidings/internal/awsapi"
+)
 
 func (a *API) validateNumber(ctx context.Context, in *validateInput) (*validated, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

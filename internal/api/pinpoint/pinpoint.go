@@ -10,11 +10,9 @@ package pinpoint
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"tidings/internal/account"
 	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/restjson"
 	"tidings/internal/pinpoint"
@@ -125,17 +123,6 @@ func (a *API) routes() []restjson.Route {
 		on(http.MethodGet, tags, ok, otherRate, awsapi.Op("ListTagsForResource", a.listTags)),
 		on(http.MethodPost, "/v1/phone/number/validate", ok, numberRate, awsapi.Op("PhoneNumberValidate", a.validateNumber)),
 	}
-}
-
-var errNoCaller = errors.New("the request has no caller")
-
-// caller returns whose request it is. The handler lets no request through without one.
-func caller(ctx context.Context) (tenant.Tenant, error) {
-	p, ok := account.FromContext(ctx)
-	if !ok {
-		return tenant.Tenant{}, errNoCaller
-	}
-	return p.Tenant(), nil
 }
 
 // timestamp is how this API writes times.

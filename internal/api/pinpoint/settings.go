@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"tidings/internal/awsapi"
 )
 
 // Campaigns and journeys do not run here, so their settings change nothing. They are kept,
 // because Terraform's aws_pinpoint_app and other tools read back what they wrote.
 
 func (a *API) getSettings(ctx context.Context, in *appInput) (*settingsResource, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +25,7 @@ func (a *API) getSettings(ctx context.Context, in *appInput) (*settingsResource,
 }
 
 func (a *API) updateSettings(ctx context.Context, in *updateSettingsInput) (*settingsResource, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

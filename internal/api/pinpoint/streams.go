@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"tidings/internal/account"
+	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
 )
 
 func (a *API) putStream(ctx context.Context, in *putStreamInput) (*eventStream, error) {
 	p, ok := account.FromContext(ctx)
 	if !ok {
-		return nil, errNoCaller
+		return nil, awsapi.ErrNoCaller
 	}
 	by := "arn:aws:iam::" + p.Key.Account.ID + ":access-key/" + p.Key.ID // as refusals name the caller
 	s, err := a.config.Apps.PutStream(ctx, p.Tenant(), in.ID, in.DestinationStreamArn, in.RoleArn, by)
@@ -21,7 +22,7 @@ func (a *API) putStream(ctx context.Context, in *putStreamInput) (*eventStream, 
 }
 
 func (a *API) getStream(ctx context.Context, in *appInput) (*eventStream, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (a *API) getStream(ctx context.Context, in *appInput) (*eventStream, error)
 }
 
 func (a *API) deleteStream(ctx context.Context, in *appInput) (*eventStream, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

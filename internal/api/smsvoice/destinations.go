@@ -3,12 +3,13 @@ package smsvoice
 import (
 	"context"
 
+	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
 )
 
 func (a *API) createDestination(ctx context.Context, in *createDestinationInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +21,7 @@ func (a *API) createDestination(ctx context.Context, in *createDestinationInput)
 }
 
 func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsOutput, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsO
 }
 
 func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput)
 }
 
 func (a *API) deleteDestination(ctx context.Context, in *destinationInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package smsvoice
 import (
 	"context"
 
+	"tidings/internal/awsapi"
 	"tidings/internal/fault"
 	"tidings/internal/voice"
 )
@@ -10,7 +11,7 @@ import (
 const sendVoiceMessage = "SendVoiceMessage"
 
 func (a *API) sendMessage(ctx context.Context, in *sendMessageInput) (*sendMessageOutput, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

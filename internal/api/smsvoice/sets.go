@@ -2,11 +2,9 @@ package smsvoice
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
+	"tidings/internal/awsapi"
 	"tidings/internal/configset"
-	"tidings/internal/fault"
 )
 
 // maxPage is how many names a page has at most, and has if the client does not say.
@@ -17,7 +15,7 @@ const maxPage = 100
 const listConfigurationSets = "ListConfigurationSets"
 
 func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +23,7 @@ func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error)
 }
 
 func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +31,11 @@ func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
 }
 
 func (a *API) listSets(ctx context.Context, in *listSetsInput) (*listSetsOutput, error) {
-	t, err := caller(ctx)
+	t, err := awsapi.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := pageSize(in.PageSize)
+	limit, err := awsapi.PageSize("PageSize", in.PageSize, maxPage)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +54,4 @@ func (a *API) listSets(ctx context.Context, in *listSetsInput) (*listSetsOutput,
 		out.NextToken = a.config.Tokens.Seal(t, listConfigurationSets, names[len(names)-1])
 	}
 	return out, nil
-}
-
-// pageSize reads PageSize, which this API has as a string. Empty is like absent.
-func pageSize(s string) (int, error) {
-	if s == "" {
-		return maxPage, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || strings.HasPrefix(s, "+") || n < 1 || n > maxPage {
-		return 0, fault.New(fault.Invalid, "", "PageSize must be a whole number from 1 to %d.", maxPage)
-	}
-	return n, nil
 }

@@ -10,10 +10,8 @@ package smsvoice
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
-	"tidings/internal/account"
 	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/restjson"
 	"tidings/internal/configset"
@@ -97,13 +95,4 @@ func (a *API) routes() []restjson.Route {
 		on(http.MethodDelete, destination, rate, awsapi.Op("DeleteConfigurationSetEventDestination", a.deleteDestination)),
 		on(http.MethodPost, message, 0, awsapi.Op(sendVoiceMessage, a.sendMessage)),
 	}
-}
-
-// caller returns whose request it is. The handler lets no request through without one.
-func caller(ctx context.Context) (tenant.Tenant, error) {
-	p, ok := account.FromContext(ctx)
-	if !ok {
-		return tenant.Tenant{}, errors.New("the request has no caller")
-	}
-	return p.Tenant(), nil
 }
