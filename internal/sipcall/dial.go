@@ -132,19 +132,11 @@ func (d *Dialer) through(ctx context.Context, k *call, t *siptrunk.Trunk) (verdi
 // targets are the addresses that requests to the trunk are sent to.
 func (d *Dialer) targets(ctx context.Context, t *siptrunk.Trunk) ([]netip.AddrPort, error) {
 	c := t.Config()
-	targets, err := d.names.find(ctx, nextServer(c), transportOf(c))
+	targets, err := d.names.find(ctx, nextServer(c), c.Network())
 	if err == nil {
 		d.acl.resolved(t, targets)
 	}
 	return targets, err
-}
-
-// transportOf is how signalling travels to a trunk, never empty.
-func transportOf(c siptrunk.Config) siptrunk.Transport {
-	if c.Transport == "" {
-		return siptrunk.UDP
-	}
-	return c.Transport
 }
 
 // Do implements siptrunk.Transactor. It tries the trunk's addresses in turn until one
@@ -158,7 +150,7 @@ func (d *Dialer) Do(ctx context.Context, t *siptrunk.Trunk, r *sip.Request) (*si
 	targets = targets[:min(len(targets), maxAttempts)]
 	patience := d.FirstAnswer / time.Duration(len(targets))
 	for i, target := range targets {
-		h := d.agent.hop(t, transportOf(c), target)
+		h := d.agent.hop(t, c.Network(), target)
 		d.fit(h, c, r)
 		attempt, cancel := context.WithTimeout(ctx, patience)
 		var res *sip.Response

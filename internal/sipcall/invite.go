@@ -29,7 +29,7 @@ const (
 func userOf(c siptrunk.Config, digits string) string {
 	switch {
 	case c.Dial != "":
-		return escapeUser(c.Dial + digits)
+		return siptrunk.EscapeUser(c.Dial + digits)
 	case c.Plus:
 		return "+" + digits
 	}
@@ -59,7 +59,7 @@ func domainOf(c siptrunk.Config) string {
 func routeTo(c siptrunk.Config) *sip.RouteHeader {
 	host, port := splitServer(c.Proxy)
 	u := sip.Uri{Scheme: "sip", Host: host, Port: int(port)}
-	if n := transportOf(c); n != siptrunk.UDP {
+	if n := c.Network(); n != siptrunk.UDP {
 		u.UriParams.Add("transport", string(n))
 	}
 	u.UriParams.Add("lr", "")
@@ -72,7 +72,7 @@ func (l *leg) identify(r *sip.Request, seq uint32) {
 	hops, id := sip.MaxForwardsHeader(maxForwards), sip.CallIDHeader(l.id)
 	from := sip.Uri{Scheme: "sip", User: ownNumber(l.config, l.call.caller), Host: domainOf(l.config)}
 	if l.config.CallerID == siptrunk.CallerIDPAI && l.config.Username != "" {
-		from.User = escapeUser(l.config.Username)
+		from.User = siptrunk.EscapeUser(l.config.Username)
 	}
 	r.AppendHeader(&hops)
 	r.AppendHeader(&sip.FromHeader{Address: from, Params: sip.HeaderParams{{K: "tag", V: l.tag}}})

@@ -70,7 +70,7 @@ func (d *Dialer) newLeg(k *call, t *siptrunk.Trunk, target netip.AddrPort) *leg 
 		d: d, call: k, trunk: t, config: c,
 		log: d.Log.With("trunk", c.Name, "message", k.Message.ID),
 		id:  rand.Text(), tag: rand.Text(), begun: time.Now(),
-		hop:     d.agent.hop(t, transportOf(c), target),
+		hop:     d.agent.hop(t, c.Network(), target),
 		gone:    make(chan struct{}),
 		dialogs: make(map[string]*dialog, 1),
 	}

@@ -1,7 +1,6 @@
 package sipcall
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -27,17 +26,4 @@ func phrase(s string) string {
 // isDigits reports whether s is a number that can be dialled: digits, at most 20.
 func isDigits(s string) bool {
 	return s != "" && len(s) <= 20 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-}
-
-// escapeUser makes s fit for the user part of a URI. Source: RFC 3261 section 25.1, "user".
-func escapeUser(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

@@ -257,7 +257,7 @@ func (t *Trunk) account() sip.Uri {
 	if t.config.Domain != "" {
 		host, _ = hostPort(t.config.Domain)
 	}
-	return sip.Uri{Scheme: "sip", User: escapeUser(t.config.Username), Host: host}
+	return sip.Uri{Scheme: "sip", User: EscapeUser(t.config.Username), Host: host}
 }
 
 // hostPort takes a server apart that has been validated. The port is 0 if there is none.
@@ -274,8 +274,8 @@ func hostPort(server string) (host string, port int) {
 	return host, port
 }
 
-// escapeUser makes a username fit for the user part of a URI. Source: RFC 3261 25.1, "user".
-func escapeUser(name string) string {
+// EscapeUser makes a name or a number fit for the user part of a URI. Source: RFC 3261 25.1, "user".
+func EscapeUser(name string) string {
 	const plain = "-_.!~*'()&=+$,;?/"
 	var b strings.Builder
 	for _, c := range []byte(name) {

@@ -36,7 +36,7 @@ func (p *Pool) Status() []Status {
 			t.known, t.since = s, now // time alone has changed it
 		}
 		all[i] = Status{
-			Name: t.config.Name, Server: t.config.Server, Transport: t.config.transport(),
+			Name: t.config.Name, Server: t.config.Server, Transport: t.config.Network(),
 			State: t.known, Since: t.since, Calls: t.calls, MaxCalls: t.config.MaxCalls,
 			Waiting: waiting[t], LastError: t.lastErr, RoundTrip: t.trip,
 		}
@@ -47,8 +47,8 @@ func (p *Pool) Status() []Status {
 	return all
 }
 
-// transport is how signalling travels, never empty.
-func (c Config) transport() Transport {
+// Network is how signalling travels to the trunk: Transport, or UDP where that is empty.
+func (c Config) Network() Transport {
 	if c.Transport == "" {
 		return UDP
 	}

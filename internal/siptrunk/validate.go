@@ -69,7 +69,7 @@ func (c Config) problems() []string {
 	wrong(c.Proxy != "" && !isServer(c.Proxy), "its proxy %q is neither a host nor host:port", c.Proxy)
 	wrong(c.Domain != "" && !isHost(c.Domain), "its domain %q is not a host", c.Domain)
 	wrong(!slices.Contains([]Transport{"", UDP, TCP, TLS}, c.Transport), "its transport %q is none of udp, tcp, tls", c.Transport)
-	wrong(c.TLS != nil && c.Transport != TLS, "it has settings for TLS, but its transport is %s", c.transport())
+	wrong(c.TLS != nil && c.Transport != TLS, "it has settings for TLS, but its transport is %s", c.Network())
 	wrong(c.Password != "" && c.Username == "", "it has a password, but no username")
 	wrong(c.Register && c.Username == "", "it is to be registered, but has no username")
 	wrong(c.Expires != 0 && c.Expires < minExpires, "its registration lasts %v, the shortest is %v", c.Expires, minExpires)
