@@ -55,7 +55,7 @@ func (t Template) Expand(a arn.ARN, escape func(string) string) (string, error) 
 			b.WriteString(p.text)
 			continue
 		}
-		value := map[string]string{"service": a.Service, "region": a.Region, "account": a.Account, "name": resourceName(a)}[p.place]
+		value := map[string]string{"service": a.Service, "region": a.Region, "account": a.Account, "name": ResourceName(a)}[p.place]
 		if value == "" {
 			return "", fmt.Errorf("the ARN has nothing for {%s}", p.place)
 		}
@@ -64,8 +64,9 @@ func (t Template) Expand(a arn.ARN, escape func(string) string) (string, error) 
 	return b.String(), nil
 }
 
-// resourceName is the part of the ARN's resource that tells one destination from another.
-func resourceName(a arn.ARN) string {
+// ResourceName is the part of the ARN's resource that tells one destination from another: the
+// {name} of templates.
+func ResourceName(a arn.ARN) string {
 	switch a.Service {
 	case "logs":
 		return strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")

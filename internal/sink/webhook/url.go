@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"tidings/internal/arn"
+	"tidings/internal/sink"
 )
 
 // endpoint is the URL of a binding, with places for parts of an ARN. What is put there is
@@ -97,7 +98,7 @@ func (e *endpoint) parsePlaces(text string) error {
 
 // expand returns the URL for an ARN.
 func (e *endpoint) expand(a arn.ARN) (*url.URL, error) {
-	u, err := e.fill(map[string]string{"service": a.Service, "region": a.Region, "account": a.Account, "name": name(a)})
+	u, err := e.fill(map[string]string{"service": a.Service, "region": a.Region, "account": a.Account, "name": sink.ResourceName(a)})
 	if err != nil {
 		return nil, err
 	}
@@ -197,17 +198,4 @@ func (e *endpoint) checkHost() error {
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0
-}
-
-// name is the part of the ARN's resource that tells one destination from another.
-func name(a arn.ARN) string {
-	switch a.Service {
-	case "logs":
-		return strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")
-	case "firehose":
-		return strings.TrimPrefix(a.Resource, "deliverystream/")
-	case "kinesis":
-		return strings.TrimPrefix(a.Resource, "stream/")
-	}
-	return a.Resource
 }
