@@ -96,12 +96,17 @@ func (t *ClientTLS) UnmarshalYAML(decode func(any) error) error {
 }
 
 func (t *ClientTLS) check(p *Problems, at string) {
-	if (t.Certificate == "") != (t.Key == "") {
-		p.add(at, t.Certificate+t.Key, "name both the certificate and the key, or neither")
+	checkClientFiles(p, at, t.CA, t.Certificate, t.Key)
+}
+
+// checkClientFiles checks the files of who dials out by TLS.
+func checkClientFiles(p *Problems, at, ca, certificate, key string) {
+	if (certificate == "") != (key == "") {
+		p.add(at, certificate+key, "name both the certificate and the key, or neither")
 	}
-	checkFile(p, at+".ca", t.CA)
-	checkFile(p, at+".certificate", t.Certificate)
-	checkFile(p, at+".key", t.Key)
+	checkFile(p, at+".ca", ca)
+	checkFile(p, at+".certificate", certificate)
+	checkFile(p, at+".key", key)
 }
 
 func checkFile(p *Problems, key, path string) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -133,12 +132,5 @@ func (t *Trunk) check(p *Problems, at string, getenv func(string) string) {
 	if t.TLS != (TrunkTLS{}) && t.Transport != "tls" {
 		p.add(at+".tls", t.Transport, "is of transport tls")
 	}
-	if (t.TLS.Certificate == "") != (t.TLS.Key == "") {
-		p.add(at+".tls", t.TLS.Certificate+t.TLS.Key, "name both the certificate and the key, or neither")
-	}
-	for key, file := range map[string]string{"ca": t.TLS.CA, "certificate": t.TLS.Certificate, "key": t.TLS.Key} {
-		if _, err := os.Stat(file); file != "" && err != nil {
-			p.add(at+".tls."+key, file, "%v", err)
-		}
-	}
+	checkClientFiles(p, at+".tls", t.TLS.CA, t.TLS.Certificate, t.TLS.Key)
 }
