@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -162,4 +163,25 @@ func (l load) round(ctx context.Context, url string, connections int, op operati
 		return r, fmt.Errorf("no request has succeeded: %w", r.firstErr)
 	}
 	return r, nil
+}
+
+// times does an operation n times over so many connections. A connection stops at its first
+// failure; the error has those of all.
+func times(ctx context.Context, url string, connections, n int, op operation) error {
+	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}
+	defer transport.CloseIdleConnections()
+	var left atomic.Int64
+	left.Store(int64(n))
+	var workers sync.WaitGroup
+	failures := make([]error, connections)
+	for i := range connections {
+		workers.Go(func() {
+			api := newAPIClient(url, &http.Client{Transport: transport})
+			for k := 0; left.Add(-1) >= 0 && failures[i] == nil; k++ {
+				failures[i] = op(ctx, api, i, k)
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(failures...)
 }

@@ -3,17 +3,13 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tidings/internal/phone"
@@ -55,15 +51,11 @@ func (c benchCallsCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	defer hangUp()
-	dir, err := os.MkdirTemp("", "tidings-bench-")
+	file, remove, err := benchConfig(fmt.Sprintf(benchTrunk, callee))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	file := filepath.Join(dir, "bench.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, benchTrunk, callee), 0o600); err != nil {
-		return err
-	}
+	defer remove()
 	s, err := startServer(ctx, c.Data, "TIDINGS_CONFIG="+file)
 	if err != nil {
 		return err
@@ -109,12 +101,7 @@ func (c benchCallsCmd) measure(ctx context.Context, w World, s *server) error {
 	fmt.Fprintf(w.Stdout, "%d messages accepted in %v: %.0f/s\n", c.Calls, asked.Round(time.Millisecond), float64(c.Calls)/asked.Seconds())
 	fmt.Fprintf(w.Stdout, "%d calls ended in %v: %.0f/s; server CPU %.0f %%, resident %s\n", c.Calls, took.Round(time.Millisecond),
 		float64(c.Calls)/took.Seconds(), 100*(s.cpu()-cpu).Seconds()/took.Seconds(), s.resident())
-	names := make([]string, 0, len(outcomes))
-	for name := range outcomes {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
 		fmt.Fprintf(w.Stdout, "  %s: %d\n", name, outcomes[name])
 	}
 	return nil
@@ -122,26 +109,13 @@ func (c benchCallsCmd) measure(ctx context.Context, w World, s *server) error {
 
 // ask sends the messages.
 func (c benchCallsCmd) ask(ctx context.Context, url string) error {
-	transport := &http.Transport{MaxIdleConnsPerHost: c.Connections, MaxConnsPerHost: c.Connections}
-	defer transport.CloseIdleConnections()
 	text := fmt.Sprintf(`<speak>%s</speak>`, pauses(c.Speech))
-	var left atomic.Int64
-	left.Store(int64(c.Calls))
-	var workers sync.WaitGroup
-	failures := make([]error, c.Connections)
-	for i := range c.Connections {
-		workers.Go(func() {
-			api := newAPIClient(url, &http.Client{Transport: transport})
-			for left.Add(-1) >= 0 && failures[i] == nil {
-				failures[i] = api.call(ctx, http.MethodPost, "/v1/sms-voice/voice/message", map[string]any{
-					"ConfigurationSetName": demoSet, "DestinationPhoneNumber": atOnce, "OriginationPhoneNumber": "+12065550199",
-					"Content": map[string]any{"SSMLMessage": map[string]string{"Text": text, "VoiceId": "Joanna"}},
-				}, nil)
-			}
-		})
-	}
-	workers.Wait()
-	return errors.Join(failures...)
+	return times(ctx, url, c.Connections, c.Calls, func(ctx context.Context, api *apiClient, _, _ int) error {
+		return api.call(ctx, http.MethodPost, "/v1/sms-voice/voice/message", map[string]any{
+			"ConfigurationSetName": demoSet, "DestinationPhoneNumber": atOnce, "OriginationPhoneNumber": "+12065550199",
+			"Content": map[string]any{"SSMLMessage": map[string]string{"Text": text, "VoiceId": "Joanna"}},
+		}, nil)
+	})
 }
 
 // pauses is SSML that lasts so long and says nothing.

@@ -3,14 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 )
@@ -35,15 +30,12 @@ func (c benchEventsCmd) Run(ctx context.Context, w World) error {
 	}
 	env := []string{"TIDINGS_PINPOINT_TEST_EVENT=false"}
 	if c.Backlog > 0 {
-		dir, err := os.MkdirTemp("", "tidings-bench-")
+		file, remove, err := benchConfig(backlogConfig)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		c.Config = filepath.Join(dir, "bench.yaml")
-		if err := os.WriteFile(c.Config, []byte(backlogConfig), 0o600); err != nil {
-			return err
-		}
+		defer remove()
+		c.Config = file
 	}
 	if c.Config != "" {
 		env = append(env, "TIDINGS_CONFIG="+c.Config)
@@ -91,21 +83,11 @@ func (c benchEventsCmd) pile(ctx context.Context, w World, s *server) error {
 		return err
 	}
 	const each = 100
-	var left atomic.Int64
-	left.Store(int64(c.Backlog))
-	var workers sync.WaitGroup
-	failures := make([]error, c.Connections)
 	begun := time.Now()
-	for i := range c.Connections {
-		workers.Go(func() {
-			api := newAPIClient(s.API, http.DefaultClient).of("mobiletargeting")
-			for k := 0; left.Add(-each) > -each && failures[i] == nil; k++ {
-				failures[i] = api.call(ctx, http.MethodPost, "/v1/apps/"+apps[0]+"/events", batchOfEvents(i, k, each), nil)
-			}
-		})
-	}
-	workers.Wait()
-	if err := errors.Join(failures...); err != nil {
+	err = times(ctx, s.API, c.Connections, (c.Backlog+each-1)/each, func(ctx context.Context, api *apiClient, worker, k int) error {
+		return api.of("mobiletargeting").call(ctx, http.MethodPost, "/v1/apps/"+apps[0]+"/events", batchOfEvents(worker, k, each), nil)
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w.Stdout, "%d events wait that cannot be delivered, put at %.0f/s; server resident %s\n",

@@ -67,6 +67,21 @@ func startServer(ctx context.Context, data string, env ...string) (*server, erro
 	return s, nil
 }
 
+// benchConfig writes the configuration of a server under test. remove takes it away.
+func benchConfig(text string) (file string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "tidings-bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	file = filepath.Join(dir, "bench.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return file, remove, nil
+}
+
 func (s *server) stop() error {
 	_ = s.process.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	err := s.process.Wait()
