@@ -1,8 +1,12 @@
 package app
 
 import (
+	"strings"
+
+	"tidings/internal/arn"
 	"tidings/internal/boltstore"
 	"tidings/internal/configset"
+	"tidings/internal/fault"
 	"tidings/internal/natsstore"
 	"tidings/internal/pinpoint"
 	"tidings/internal/quota"
@@ -22,7 +26,7 @@ func (a *App) openPinpoint() (err error) {
 	}
 	a.apps = &pinpoint.Service{
 		Store: a.store.Apps(), Endpoints: a.endpoints, Sets: a.store.ConfigurationSets(), Publisher: a.store.Events(),
-		Limits: a.limits, Check: a.reachable, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
+		Limits: a.limits, Check: a.bound, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
 		Metrics: pinpoint.NewMetrics(a.metrics),
 	}
 	return nil
@@ -36,16 +40,32 @@ func (a *App) limits(id string) quota.Limits {
 	return quota.For(quota.Production, nil)
 }
 
-// reachable reports whether there is a way of delivering to d.
-func (a *App) reachable(d configset.Destination) error {
-	if d.Kind == configset.CloudWatch {
-		return nil // it has no ARN to be bound, and is only kept: there is no API for e-mail yet
+// bound reports whether there is a way of delivering to d.
+func (a *App) bound(d configset.Destination) error { return a.reachable(tenant.Tenant{}, d) }
+
+// reachable reports whether there is a way of delivering to d for the tenant.
+func (a *App) reachable(t tenant.Tenant, d configset.Destination) error {
+	if d.Kind == configset.Pinpoint {
+		return a.ownApp(t, d.ARN)
 	}
-	t, err := sink.NewTarget(tenant.Tenant{}, d)
+	target, err := sink.NewTarget(t, d)
 	if err != nil {
 		return err
 	}
-	return a.sinks.Check(t)
+	return a.sinks.Check(target)
+}
+
+// ownApp reports whether the tenant has the app: the events of its mail can appear in no other.
+func (a *App) ownApp(t tenant.Tenant, name string) error {
+	app, err := arn.Parse(name)
+	if err != nil {
+		return err
+	}
+	id := strings.TrimPrefix(app.Resource, "apps/")
+	if _, ok := a.store.Apps().App(t, id); !ok || app.Account != t.Account || app.Region != t.Region {
+		return fault.New(fault.Invalid, fault.EventDestination, "There is no Pinpoint project %s in account %s and region %s.", name, t.Account, t.Region)
+	}
+	return nil
 }
 
 var (

@@ -76,7 +76,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.report(r, rec, a)
 	defer h.recover(rec, family, a)
 
-	ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+	ctx := withOrigin(context.WithValue(r.Context(), requestIDKey{}, id), r)
 	err := h.serve(ctx, rec, r, family, owned, a)
 	switch {
 	case err == nil:

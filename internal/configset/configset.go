@@ -36,12 +36,14 @@ type Set struct {
 	Name         string
 	Created      time.Time
 	Destinations []EventDestination // in the order of their creation
+	Options      Options            // of sets of scope Email; the zero value for all others
 	Revision     uint64             // set by the Store; an update must name the revision it changes
 }
 
 // Clone returns a copy that shares nothing with s.
 func (s *Set) Clone() *Set {
 	c := *s
+	c.Options = s.Options.Clone()
 	c.Destinations = slices.Clone(s.Destinations)
 	for i := range c.Destinations {
 		c.Destinations[i].Types = slices.Clone(c.Destinations[i].Types)
@@ -84,13 +86,14 @@ const (
 	CloudWatchLogs  Kind = "CloudWatchLogs"
 	KinesisStream   Kind = "KinesisStream" // Kinesis Data Streams
 	CloudWatch      Kind = "CloudWatch"    // metrics; only in sets of scope Email
+	Pinpoint        Kind = "Pinpoint"      // an app, in whose event stream the events appear; only in sets of scope Email
 )
 
 // Destination is one place that events go to. It is comparable.
 type Destination struct {
 	Kind Kind
-	ARN  string // of the topic, delivery stream or log group, as the client gave it; "" for CloudWatch
-	Role string // ARN of the IAM role to publish with; "" for SNS and CloudWatch
+	ARN  string // of the topic, delivery stream, log group or app, as the client gave it; "" for CloudWatch
+	Role string // ARN of the IAM role to publish with; "" for SNS, CloudWatch and Pinpoint
 }
 
 // ErrChanged says that a set was changed by another writer since it was read.

@@ -22,7 +22,7 @@ func (s *Service) Import(ctx context.Context, t tenant.Tenant, scope Scope, name
 	checked := make([]EventDestination, len(all))
 	wrong := make([]error, len(all))
 	for i, d := range all {
-		checked[i], wrong[i] = s.check(scope, d)
+		checked[i], wrong[i] = s.check(t, scope, d)
 	}
 	fill := func(c *Set) error {
 		refused = slices.Clone(wrong) // anew with each attempt

@@ -1,6 +1,7 @@
 package configset
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ var (
 	// ARN of a group with it.
 	// Source: CloudWatch Logs API Reference, "CreateLogGroup", logGroupName.
 	groupForm = regexp.MustCompile(`^log-group:[.\-_/#A-Za-z0-9]{1,512}(:\*)?$`)
+	// Source: Amazon Pinpoint API Reference, "Apps", ApplicationId.
+	appForm = regexp.MustCompile(`^apps/[0-9a-f]{32}$`)
 	// The name of a role stands behind an optional path.
 	// Source: IAM API Reference, "CreateRole", Path and RoleName.
 	roleForm = regexp.MustCompile(`^role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}$`)
@@ -47,7 +50,7 @@ func checkName(resource, what, name string) error {
 }
 
 // check returns d in the form in which it is stored, sharing nothing with d.
-func (s *Service) check(scope Scope, d EventDestination) (EventDestination, error) {
+func (s *Service) check(t tenant.Tenant, scope Scope, d EventDestination) (EventDestination, error) {
 	if err := checkName(fault.EventDestination, "event destination", d.Name); err != nil {
 		return d, err
 	}
@@ -55,16 +58,16 @@ func (s *Service) check(scope Scope, d EventDestination) (EventDestination, erro
 		return d, invalid("At least one matching event type must be specified.")
 	}
 	var types []event.Type
-	for _, t := range d.Types {
-		if Scope(t.Channel()) != scope {
-			return d, invalid("%q is no event type of the %s channel.", shorten(string(t)), scope)
+	for _, typ := range d.Types {
+		if Scope(typ.Channel()) != scope || typ == event.EmailValidation {
+			return d, invalid("%q is no event type of the %s channel.", shorten(string(typ)), scope)
 		}
-		if !slices.Contains(types, t) {
-			types = append(types, t)
+		if !slices.Contains(types, typ) {
+			types = append(types, typ)
 		}
 	}
 	d.Types = types
-	if d.Destination.Kind == CloudWatch && scope != Email {
+	if (d.Destination.Kind == CloudWatch || d.Destination.Kind == Pinpoint) && scope != Email {
 		return d, invalid("Exactly one destination must be specified.")
 	}
 	if err := checkDestination(d.Destination); err != nil {
@@ -75,7 +78,10 @@ func (s *Service) check(scope Scope, d EventDestination) (EventDestination, erro
 	}
 	d.Dimensions = slices.Clone(d.Dimensions)
 	if s.Check != nil {
-		if err := s.Check(d.Destination); err != nil {
+		if err := s.Check(t, d.Destination); err != nil {
+			if f, ok := errors.AsType[*fault.Error](err); ok {
+				return d, f
+			}
 			f := fault.New(fault.Invalid, fault.EventDestination, "This server cannot deliver to %s: %v.", d.Destination.ARN, err)
 			f.Err = err
 			return d, f
@@ -116,6 +122,11 @@ func checkDestination(d Destination) error {
 			return invalid("A CloudWatch destination takes neither an ARN nor an IAM role.")
 		}
 		return nil
+	case Pinpoint:
+		if d.Role != "" {
+			return invalid("A Pinpoint destination takes no IAM role.")
+		}
+		return checkARN("application ARN", d.ARN, "mobiletargeting", appForm, "apps/ID")
 	}
 	return invalid("Exactly one destination must be specified.")
 }

@@ -31,9 +31,9 @@ type Service struct {
 	Store Store
 	// Limits returns what the account may have; nil = quota.Production for everybody.
 	Limits func(account string) quota.Limits
-	// Check reports whether there is a way of delivering to d. It must not touch the
+	// Check reports whether there is a way of delivering to d for the tenant. It must not touch the
 	// network. What it says goes to the client. nil = there always is.
-	Check func(d Destination) error
+	Check func(t tenant.Tenant, d Destination) error
 	Now   func() time.Time // nil = time.Now
 
 	// counters keep the count of sets within its limit while several are created. Tenants
@@ -43,26 +43,7 @@ type Service struct {
 
 // Create makes an empty set.
 func (s *Service) Create(ctx context.Context, t tenant.Tenant, scope Scope, name string) error {
-	if err := checkName(fault.ConfigurationSet, "configuration set", name); err != nil {
-		return err
-	}
-	key := Key{Tenant: t, Scope: scope, Name: name}
-	if _, ok := s.Store.Get(key); ok {
-		return setExists(name, nil)
-	}
-	done, err := s.room(t, scope)
-	if err != nil {
-		return err
-	}
-	defer done()
-	err = s.Store.Create(ctx, key, &Set{Name: name, Created: s.now()})
-	if fault.Is(err, fault.Exists) { // somebody else was faster
-		return setExists(name, err)
-	}
-	if err != nil {
-		return fmt.Errorf("create configuration set %q: %w", name, err)
-	}
-	return nil
+	return s.CreateWith(ctx, t, scope, name, Options{})
 }
 
 // room makes sure that one more set is within the limit until done is called. Far from the
@@ -118,7 +99,7 @@ func (s *Service) Delete(ctx context.Context, t tenant.Tenant, scope Scope, name
 // CreateDestination adds an event destination behind those the set has. Types that are
 // given twice count once.
 func (s *Service) CreateDestination(ctx context.Context, t tenant.Tenant, scope Scope, set string, d EventDestination) error {
-	d, err := s.check(scope, d)
+	d, err := s.check(t, scope, d)
 	if err != nil {
 		return err
 	}
@@ -158,7 +139,7 @@ func (s *Service) Destinations(_ context.Context, t tenant.Tenant, scope Scope, 
 // UpdateDestination replaces the event destination of d's name by d as a whole. It keeps
 // its place in the order.
 func (s *Service) UpdateDestination(ctx context.Context, t tenant.Tenant, scope Scope, set string, d EventDestination) error {
-	d, err := s.check(scope, d)
+	d, err := s.check(t, scope, d)
 	if err != nil {
 		return err
 	}

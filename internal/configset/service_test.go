@@ -330,7 +330,7 @@ func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	mustCreate(t, s, here, "a")
-	s.Check = func(configset.Destination) error { return errors.New("no binding") }
+	s.Check = func(tenant.Tenant, configset.Destination) error { return errors.New("no binding") }
 	wantFault(t, "CreateDestination", s.CreateDestination(t.Context(), here, configset.Voice, "a", destination("d")),
 		fault.Invalid, fault.EventDestination, "cannot deliver to "+topic+": no binding.")
 }

@@ -36,6 +36,10 @@ const (
 	EmailRenderingFailure Type = "email.rendering_failure" // the message could not be made from its template
 )
 
+// EmailValidation tells a topic, once, that events of e-mail will come: SES sends it when a topic becomes a destination.
+// No event destination names this type; the event has a Destination instead.
+const EmailValidation Type = "email.validation"
+
 // The type of what an app's clients report. What it is to the app stands in the record.
 const AppEvent Type = "app.event"
 
@@ -61,7 +65,10 @@ type Event struct {
 	Set     string        // the configuration set the message named; "" = none, so nobody receives the event
 	Message string        // ID of the message, or of the request that brought the event
 	Key     string        // events with the same key belong in one partition, in order; "" = Message is the key
-	Record  []byte        // the JSON object that AWS would send, made once, at the source
+	Record  []byte        // the JSON value that AWS would send, made once, at the source
+	// Destination is the name of the only event destination of Set that receives the event, whatever types it wants;
+	// "" = all that want its Type.
+	Destination string
 }
 
 // Partition returns what partitioned logs, such as Kinesis and Kafka, keep the event's order by.

@@ -28,11 +28,23 @@ func (d SetDirectory) Match(e *event.Event, buf []Subscriber) []Subscriber {
 		return buf
 	}
 	for i := range set.Destinations {
-		if dest := &set.Destinations[i]; dest.Matches(e.Type) {
+		if dest := &set.Destinations[i]; wants(dest, e) {
 			buf = append(buf, Subscriber{Tenant: e.Tenant, Scope: scope, Set: e.Set, Name: dest.Name})
 		}
 	}
 	return buf
+}
+
+// wants reports whether the event is for the event destination. One of an app receives nothing
+// itself: who makes an event puts another into the log, in the form of the app's event stream.
+func wants(d *configset.EventDestination, e *event.Event) bool {
+	switch {
+	case d.Destination.Kind == configset.Pinpoint:
+		return false
+	case e.Destination != "":
+		return d.Name == e.Destination && d.Enabled
+	}
+	return d.Matches(e.Type)
 }
 
 // Find returns what is behind the subscriber now. A destination whose ARN cannot be read
@@ -46,6 +58,6 @@ func (d SetDirectory) Find(s Subscriber) (t sink.Target, enabled, ok bool) {
 	if !ok {
 		return sink.Target{}, false, false
 	}
-	t, err := sink.NewTarget(s.Tenant, dest.Destination)
+	t, err := sink.NewTarget(s.Tenant, dest.Destination, dest.Dimensions...)
 	return t, dest.Enabled && err == nil, true
 }

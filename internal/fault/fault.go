@@ -47,6 +47,19 @@ const (
 	EventStream       = "EventStream"
 	Endpoint          = "Endpoint"
 	PhoneNumber       = "PhoneNumber"
+	EmailMessage      = "EmailMessage"      // its content or its addresses, where the message is refused as a whole
+	EmailParameter    = "EmailParameter"    // a parameter of a request to send, such as a tag
+	EmailIdentity     = "EmailIdentity"     // an address or a domain that mail is sent from
+	EmailTemplate     = "EmailTemplate"     // a template, or its syntax
+	RenderingData     = "RenderingData"     // what a template is filled with is no JSON object
+	RenderingTag      = "RenderingTag"      // the data lacks something that the template names
+	TrackingOptions   = "TrackingOptions"   // of a configuration set
+	DeliveryOptions   = "DeliveryOptions"   // of a configuration set
+	SetSending        = "SetSending"        // a configuration set that was paused
+	AccountSending    = "AccountSending"    // an account that was paused
+	SendingRate       = "SendingRate"       // mails per second
+	SendingQuota      = "SendingQuota"      // mails per day
+	SuppressedAddress = "SuppressedAddress" // an entry of the suppression list
 )
 
 // Error is a fault.

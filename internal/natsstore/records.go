@@ -2,6 +2,7 @@ package natsstore
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -63,19 +64,21 @@ type eventRecord struct {
 	Message string `cbor:"7,keyasint"`
 	Record  []byte `cbor:"8,keyasint"`
 	Key     string `cbor:"9,keyasint,omitempty"`
+
+	Destination string `cbor:"10,keyasint,omitempty"`
 }
 
 func recordOfEvent(e *event.Event) eventRecord {
 	return eventRecord{
 		ID: e.ID, Type: string(e.Type), Time: e.Time.UnixMilli(), Account: e.Tenant.Account, Region: e.Tenant.Region,
-		Set: e.Set, Message: e.Message, Record: e.Record, Key: e.Key,
+		Set: e.Set, Message: e.Message, Record: e.Record, Key: e.Key, Destination: e.Destination,
 	}
 }
 
 func (r *eventRecord) event() event.Event {
 	return event.Event{
 		ID: r.ID, Type: event.Type(r.Type), Time: time.UnixMilli(r.Time).UTC(),
-		Tenant: tenant.Tenant{Account: r.Account, Region: r.Region}, Set: r.Set, Message: r.Message, Record: r.Record, Key: r.Key,
+		Tenant: tenant.Tenant{Account: r.Account, Region: r.Region}, Set: r.Set, Message: r.Message, Record: r.Record, Key: r.Key, Destination: r.Destination,
 	}
 }
 
@@ -146,6 +149,51 @@ type setRecord struct {
 	Version      int                 `cbor:"0,keyasint"`
 	Created      int64               `cbor:"1,keyasint"` // Unix milliseconds
 	Destinations []destinationRecord `cbor:"2,keyasint,omitempty"`
+	Options      *optionsRecord      `cbor:"3,keyasint,omitempty"` // nil = the zero value
+}
+
+type optionsRecord struct {
+	RedirectDomain    string            `cbor:"1,keyasint,omitempty"`
+	HTTPSLinks        string            `cbor:"2,keyasint,omitempty"`
+	RequireTLS        bool              `cbor:"3,keyasint,omitempty"`
+	Pool              string            `cbor:"4,keyasint,omitempty"`
+	MaxDelivery       int64             `cbor:"5,keyasint,omitempty"` // nanoseconds
+	SendingPaused     bool              `cbor:"6,keyasint,omitempty"`
+	ReputationMetrics bool              `cbor:"7,keyasint,omitempty"`
+	FreshStart        int64             `cbor:"8,keyasint,omitempty"` // Unix milliseconds; 0 = never
+	Suppression       []string          `cbor:"9,keyasint,omitempty"`
+	NoSuppression     bool              `cbor:"10,keyasint,omitempty"` // Suppression is there, and empty
+	Tags              map[string]string `cbor:"11,keyasint,omitempty"`
+}
+
+func recordOfOptions(o *configset.Options) *optionsRecord {
+	r := &optionsRecord{
+		RedirectDomain: o.RedirectDomain, HTTPSLinks: o.HTTPSLinks, RequireTLS: o.RequireTLS, Pool: o.Pool,
+		MaxDelivery: int64(o.MaxDelivery), SendingPaused: o.SendingPaused, ReputationMetrics: o.ReputationMetrics,
+		Suppression: o.Suppression, NoSuppression: o.Suppression != nil && len(o.Suppression) == 0, Tags: o.Tags,
+	}
+	if !o.FreshStart.IsZero() {
+		r.FreshStart = o.FreshStart.UnixMilli()
+	}
+	return r
+}
+
+func (r *optionsRecord) options() configset.Options {
+	if r == nil {
+		return configset.Options{}
+	}
+	o := configset.Options{
+		RedirectDomain: r.RedirectDomain, HTTPSLinks: r.HTTPSLinks, RequireTLS: r.RequireTLS, Pool: r.Pool,
+		MaxDelivery: time.Duration(r.MaxDelivery), SendingPaused: r.SendingPaused, ReputationMetrics: r.ReputationMetrics,
+		Suppression: r.Suppression, Tags: r.Tags,
+	}
+	if r.NoSuppression {
+		o.Suppression = []string{}
+	}
+	if r.FreshStart != 0 {
+		o.FreshStart = time.UnixMilli(r.FreshStart).UTC()
+	}
+	return o
 }
 
 type destinationRecord struct {
@@ -181,6 +229,9 @@ func encodeSet(s *configset.Set) ([]byte, error) {
 		}
 		r.Destinations = append(r.Destinations, dr)
 	}
+	if !reflect.ValueOf(s.Options).IsZero() {
+		r.Options = recordOfOptions(&s.Options)
+	}
 	b, err := cbor.Marshal(&r)
 	if err != nil {
 		return nil, fmt.Errorf("encode configuration set: %w", err)
@@ -196,7 +247,7 @@ func decodeSet(name string, revision uint64, value []byte) (*configset.Set, erro
 	if r.Version != setVersion {
 		return nil, fmt.Errorf("decode configuration set %q: its record has version %d, this program knows %d", name, r.Version, setVersion)
 	}
-	s := &configset.Set{Name: name, Created: time.UnixMilli(r.Created).UTC(), Revision: revision}
+	s := &configset.Set{Name: name, Created: time.UnixMilli(r.Created).UTC(), Options: r.Options.options(), Revision: revision}
 	for _, dr := range r.Destinations {
 		d := configset.EventDestination{
 			Name: dr.Name, Enabled: dr.Enabled,

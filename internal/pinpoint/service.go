@@ -55,7 +55,7 @@ func (s *Service) prepare() {
 	s.once.Do(func() {
 		s.seed = maphash.MakeSeed()
 		s.streams.Store, s.streams.Now = s.Sets, s.Now
-		s.streams.Check = func(d configset.Destination) error {
+		s.streams.Check = func(_ tenant.Tenant, d configset.Destination) error {
 			if s.Check == nil {
 				return nil
 			}

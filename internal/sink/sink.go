@@ -21,6 +21,8 @@ type Target struct {
 	Kind   configset.Kind
 	ARN    arn.ARN
 	Role   string // ARN of the role to publish with; "" = the server's own credentials
+
+	dimensions string // of metrics, encoded, so that targets can be compared
 }
 
 // Delivery is one event on its way to one event destination.

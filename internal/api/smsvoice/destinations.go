@@ -104,7 +104,7 @@ func wire(d configset.EventDestination) eventDestination {
 		w.KinesisFirehoseDestination = &kinesisFirehoseDestination{IamRoleArn: d.Destination.Role, DeliveryStreamArn: d.Destination.ARN}
 	case configset.SNS:
 		w.SnsDestination = &snsDestination{TopicArn: d.Destination.ARN}
-	case configset.KinesisStream, configset.CloudWatch: // sets of this API have none
+	case configset.KinesisStream, configset.CloudWatch, configset.Pinpoint: // sets of this API have none
 	}
 	return w
 }
