@@ -37,6 +37,20 @@ var rooms = map[string][]string{
 	"voice":     {"account", "configset", "event", "fault", "quota", "ssml", "tenant"},
 	"pinpoint":  {"arn", "configset", "event", "fault", "quota", "tenant"},
 
+	"email":     {"account", "arn", "configset", "event", "fault", "mailmsg", "mailtemplate", "quota", "tenant"},
+
+	// Mail.
+	"mailmsg":      {},
+	"mailtemplate": {},
+	"tracking":     {"email", "mailmsg"},
+	"dkim":         {"email", "mailmsg", "tenant"},
+	"virus":        {"email"},
+	"smtpout":      {"email", "tenant"},
+	"smtpin":       {"account", "email", "fault", "feedback", "mailmsg", "returnpath", "tenant"},
+	"feedback":     {"mailmsg"},
+	"returnpath":   {"email"},
+	"mailsim":      {"email", "mailmsg", "tenant"},
+
 	// Speech and calls.
 	"audio":     {},
 	"tts":       {"audio", "fault", "ssml", "tts/wav", "voice"},
@@ -60,11 +74,12 @@ var rooms = map[string][]string{
 	"datadir":   {},
 	"natsstore": {"configset", "datadir", "event", "fanout", "fault", "pinpoint", "sink", "tenant", "voice"},
 	"boltstore": {"fault", "pinpoint", "tenant"},
+	"mailstore": {"email", "event", "fault", "tenant"},
 
 	// Edges: wire to domain.
 	"awsapi":   {"account", "fault", "tenant"},
 	"awsapi/*": {"account", "awsapi", "fault", "tenant"},
-	"api/*":    {"account", "arn", "awsapi", "awsapi/*", "configset", "event", "fault", "pinpoint", "quota", "tenant", "voice"},
+	"api/*":    {"account", "arn", "awsapi", "awsapi/*", "configset", "email", "event", "fault", "pinpoint", "quota", "tenant", "voice"},
 
 	// The house.
 	"config":      {"account", "arn", "quota", "tenant"},
@@ -83,8 +98,13 @@ var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
 	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // cli signs as a client does
 	"github.com/aws/smithy-go":            {"sink/awssink", "tts/polly"},
+	"github.com/emersion/go-message":      {"feedback", "mailmsg"},
+	"github.com/emersion/go-msgauth":      {"dkim"},
+	"github.com/emersion/go-sasl":         {"smtpin", "smtpout"},
+	"github.com/emersion/go-smtp":         {"smtpin", "smtpout"},
 	"github.com/emiago/sipgo":             {"phone", "sipcall", "siptrunk"},
-	"github.com/fxamacker/cbor":           {"boltstore", "natsstore"},
+	"github.com/fxamacker/cbor":           {"boltstore", "mailstore", "natsstore"},
+	"github.com/mailgun/raymond":          {"mailtemplate"},
 	"github.com/goccy/go-yaml":            {"config"},
 	"github.com/icholy/digest":            {"phone", "sipcall"},
 	"github.com/nats-io":                  {"natsstore", "sink/nats"},
@@ -92,7 +112,7 @@ var libraries = map[string][]string{
 	"github.com/pion":                     {"rtpaudio"},
 	"github.com/prometheus/client_golang": {everything},
 	"github.com/standard-webhooks":        {"sink/webhook"},
-	"go.etcd.io/bbolt":                    {"boltstore"},
+	"go.etcd.io/bbolt":                    {"boltstore", "mailstore"},
 	"github.com/twmb/franz-go":            {"sink/kafka"},
 	"golang.org/x":                        {everything},
 }
