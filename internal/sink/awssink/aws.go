@@ -1,6 +1,6 @@
 // Package awssink delivers events to the service that their target's ARN names, through
 // that service's own API: Amazon SNS, Amazon Data Firehose, Kinesis Data Streams,
-// CloudWatch Logs.
+// CloudWatch Logs, and the metrics of CloudWatch.
 //
 // Requests are made and signed by the AWS SDK, which makes one attempt for each that the
 // caller makes; trying again is the caller's business. Two things are tried again at once,
@@ -43,6 +43,8 @@ type Settings struct {
 	// ExternalID is sent with every AssumeRole; "" = the account of the target's tenant.
 	// A role's trust policy can demand it, so that only this server may use the role.
 	ExternalID string
+	// Namespace is where metrics are put; "" = DefaultNamespace.
+	Namespace string
 
 	// The server's own credentials. All empty = the default chain of the AWS SDK
 	// (environment, shared files, container, instance), looked at with the first delivery.
@@ -102,6 +104,8 @@ func (s *Settings) check() error {
 		return fmt.Errorf("external ID %q: STS takes 2 to 1,224 letters, digits and characters of +=,.@:/_-", s.ExternalID)
 	}
 	switch {
+	case s.Namespace != "" && !isNamespace(s.Namespace):
+		return fmt.Errorf("namespace %q: CloudWatch takes 1 to 255 letters, digits and characters of ._/#:-, not beginning with a colon", s.Namespace)
 	case (s.AccessKeyID == "") != (s.SecretAccessKey == ""):
 		return errors.New("an access key is an ID and a secret: give both, or neither for the default chain")
 	case s.SessionToken != "" && s.AccessKeyID == "":
@@ -139,6 +143,7 @@ var services = []service{
 	{"firehose", streamForm, "deliverystream/NAME", openStream},
 	{"kinesis", dataStreamForm, "stream/NAME", openDataStream},
 	{"logs", groupForm, "log-group:NAME", openGroup},
+	{"cloudwatch", metricsForm, "metrics", openMetrics},
 }
 
 func find(name string) (*service, error) {
@@ -205,6 +210,8 @@ func (d *Driver) config(signer *identity, region string) aws.Config {
 		Credentials: signer.credentials,
 		HTTPClient:  d.http,
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
+		// Only metrics would be compressed, and not every emulator unpacks them.
+		DisableRequestCompression: true,
 	}
 	if d.settings.Endpoint != "" {
 		c.BaseEndpoint = new(d.settings.Endpoint)

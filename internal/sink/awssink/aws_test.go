@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 		"service alone":  {sink.Target{ARN: arn.ARN{Service: "logs"}}, ""},
 		"no role":        {with(func(t *sink.Target) { t.Role = "" }), ""},
 
-		"another service":    {target("sqs", "queue"), "the aws driver speaks sns, firehose, kinesis and logs, not sqs"},
+		"another service":    {target("sqs", "queue"), "the aws driver speaks sns, firehose, kinesis, logs and cloudwatch, not sqs"},
 		"SQS alone":          {sink.Target{ARN: arn.ARN{Service: "sqs"}}, "not sqs"},
 		"stream's consumer":  {target("kinesis", "stream/x/consumer/y:1"), "has not the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"},
 		"long stream":        {target("kinesis", "stream/"+strings.Repeat("x", 129)), "has not the form"},

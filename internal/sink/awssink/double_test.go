@@ -53,6 +53,8 @@ type double struct {
 	forms       []url.Values
 	records     [][]byte // what has arrived for good
 	partitions  []string // the keys of what Kinesis has
+	metrics     []metricSeen
+	namespaces  []string // that metrics were put into
 	groups      map[string]map[string][]logged
 	life        time.Duration // of the credentials of roles
 	assumed     int
@@ -119,6 +121,9 @@ func (d *double) serve(w http.ResponseWriter, hr *http.Request) {
 	d.mu.Unlock()
 	w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
 	scope := r.service
+	if scope == "cloudwatch" {
+		scope = "monitoring"
+	}
 	principal, err := sigv4.New(account.NewDirectory(keys...), now).Verify(hr, scope, body)
 	if err != nil {
 		r.refuse(w, err)
@@ -146,7 +151,7 @@ func identify(hr *http.Request, body []byte) *request {
 	}
 	r.form, _ = url.ParseQuery(string(body))
 	r.operation = r.form.Get("Action")
-	r.service = map[string]string{"2010-03-31": "sns", "2011-06-15": "sts"}[r.form.Get("Version")]
+	r.service = map[string]string{"2010-03-31": "sns", "2011-06-15": "sts", "2010-08-01": "cloudwatch"}[r.form.Get("Version")]
 	return r
 }
 

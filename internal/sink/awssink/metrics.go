@@ -7,6 +7,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	requests *prometheus.CounterVec
 	rejected *prometheus.CounterVec
+	leftOut  prometheus.Counter
 }
 
 // NewMetrics makes Metrics and registers them.
@@ -20,8 +21,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "tidings_aws_log_events_rejected_total",
 			Help: "Log events that CloudWatch Logs rejected for good, by reason: too_new, too_old, expired.",
 		}, []string{"reason"}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tidings_aws_metrics_left_out_total",
+			Help: "Events that became no metric at CloudWatch, because the value of a dimension is no ASCII.",
+		}),
 	}
-	r.MustRegister(m.requests, m.rejected)
+	r.MustRegister(m.requests, m.rejected, m.leftOut)
 	return m
 }
 
@@ -34,5 +39,11 @@ func (m *Metrics) requested(service string, o outcome) {
 func (m *Metrics) wasRejected(reason string) {
 	if m != nil {
 		m.rejected.WithLabelValues(reason).Inc()
+	}
+}
+
+func (m *Metrics) wasLeftOut() {
+	if m != nil {
+		m.leftOut.Inc()
 	}
 }

@@ -21,6 +21,7 @@ func (d *double) perform(w http.ResponseWriter, r *request) {
 	perform, ok := map[string]func(http.ResponseWriter, *request){
 		"sns.Publish": d.publish, "sns.PublishBatch": d.publishBatch, "firehose.PutRecordBatch": d.putRecordBatch,
 		"kinesis.PutRecords": d.putRecords, "logs.PutLogEvents": d.putLogEvents, "logs.CreateLogStream": d.createLogStream, "sts.AssumeRole": d.assumeRole,
+		"cloudwatch.PutMetricData": d.putMetricData,
 	}[r.service+"."+r.operation]
 	if !ok {
 		r.fail(w, http.StatusBadRequest, "InvalidAction", r.service+"."+r.operation)
@@ -276,4 +277,36 @@ func (d *double) assumeRole(w http.ResponseWriter, r *request) {
 	}
 	text, _ := xml.Marshal(keys{AccessKeyId: k.ID, SecretAccessKey: k.Secret, SessionToken: roleToken, Expiration: expires.UTC()})
 	fmt.Fprintf(w, `<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/publisher/tidings</Arn><AssumedRoleId>x</AssumedRoleId></AssumedRoleUser>%s</AssumeRoleResult></AssumeRoleResponse>`, text)
+}
+
+// metricSeen is one member of a PutMetricData.
+type metricSeen struct {
+	Name, Dimensions, Time, Value, Count string
+}
+
+// putMetricData takes metrics as CloudWatch does: all of them, or none.
+func (d *double) putMetricData(w http.ResponseWriter, r *request) {
+	var all []metricSeen
+	for i := 1; ; i++ {
+		prefix := fmt.Sprintf("MetricData.member.%d.", i)
+		if !r.form.Has(prefix + "MetricName") {
+			break
+		}
+		m := metricSeen{
+			Name: r.form.Get(prefix + "MetricName"), Time: r.form.Get(prefix + "Timestamp"),
+			Value: r.form.Get(prefix + "Values.member.1"), Count: r.form.Get(prefix + "Counts.member.1"),
+		}
+		for n := 1; r.form.Has(fmt.Sprintf("%sDimensions.member.%d.Name", prefix, n)); n++ {
+			at := fmt.Sprintf("%sDimensions.member.%d.", prefix, n)
+			m.Dimensions += r.form.Get(at+"Name") + "=" + r.form.Get(at+"Value") + ";"
+		}
+		all = append(all, m)
+	}
+	if len(all) == 0 || len(all) > 1_000 {
+		r.fail(w, http.StatusBadRequest, "ValidationError", "The collection MetricData must have 1 to 1000 members.")
+		return
+	}
+	d.namespaces = append(d.namespaces, r.form.Get("Namespace"))
+	d.metrics = append(d.metrics, all...)
+	fmt.Fprint(w, `<PutMetricDataResponse><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></PutMetricDataResponse>`)
 }

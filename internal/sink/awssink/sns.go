@@ -28,8 +28,8 @@ const (
 // Source: Amazon SNS API Reference, "CreateTopic", Name.
 var topicForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,251}([A-Za-z0-9_-]{0,5}|\.fifo)$`)
 
-// topic publishes each record as the message of a notification, without a subject. On a
-// FIFO topic the events of one message are one group, and repeats are recognized.
+// topic publishes each record as the message of a notification, with the subject that the event's
+// service gives it. On a FIFO topic the events of one message are one group, and repeats are recognized.
 type topic struct {
 	caller *caller
 	client *sns.Client
@@ -77,7 +77,11 @@ func (t *topic) Deliver(ctx context.Context, batch []sink.Delivery) error {
 }
 
 func (t *topic) publish(ctx context.Context, d *sink.Delivery) error {
-	in := &sns.PublishInput{TopicArn: &t.arn, Message: new(string(d.Event.Record))}
+	n := sink.NotificationOf(&d.Event)
+	in := &sns.PublishInput{TopicArn: &t.arn, Message: &n.Message}
+	if n.Subject != "" {
+		in.Subject = &n.Subject
+	}
 	if t.fifo {
 		in.MessageGroupId, in.MessageDeduplicationId = new(groupID(d)), new(deduplicationID(d))
 	}
@@ -94,7 +98,11 @@ func (t *topic) publish(ctx context.Context, d *sink.Delivery) error {
 func (t *topic) publishBatch(ctx context.Context, batch []sink.Delivery, good []int, result *tally) {
 	in := &sns.PublishBatchInput{TopicArn: &t.arn}
 	for _, i := range good {
-		e := types.PublishBatchRequestEntry{Id: new(strconv.Itoa(i)), Message: new(string(batch[i].Event.Record))}
+		n := sink.NotificationOf(&batch[i].Event)
+		e := types.PublishBatchRequestEntry{Id: new(strconv.Itoa(i)), Message: &n.Message}
+		if n.Subject != "" {
+			e.Subject = &n.Subject
+		}
 		if t.fifo {
 			e.MessageGroupId, e.MessageDeduplicationId = new(groupID(&batch[i])), new(deduplicationID(&batch[i]))
 		}

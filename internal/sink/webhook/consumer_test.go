@@ -139,6 +139,9 @@ func (c *consumer) messages(tb testing.TB, kind string) []snsMessage {
 func (m *snsMessage) verify(tb testing.TB) {
 	tb.Helper()
 	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageId + "\n"
+	if m.Subject != "" {
+		text += "Subject\n" + m.Subject + "\n"
+	}
 	if m.Type == typeNotification {
 		text += "Timestamp\n" + m.Timestamp + "\nTopicArn\n" + m.TopicArn + "\nType\n" + m.Type + "\n"
 	} else {

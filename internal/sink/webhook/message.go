@@ -23,6 +23,7 @@ type message struct {
 	id           string // a UUID, the same when it is sent again
 	topic        string // ARN
 	subscription string // ARN
+	subject      string // "" = none
 	text         string
 	at           time.Time
 	token        string // not of notifications
@@ -36,12 +37,12 @@ type message struct {
 func (m *message) canonical() []byte {
 	at := m.at.UTC().Format(timeForm)
 	pairs := []string{
-		"Message", m.text, "MessageId", m.id, "SubscribeURL", m.subscribe, "Timestamp", at,
+		"Message", m.text, "MessageId", m.id, "Subject", m.subject, "SubscribeURL", m.subscribe, "Timestamp", at,
 		"Token", m.token, "TopicArn", m.topic, "Type", m.kind,
 	}
 	b := make([]byte, 0, len(m.text)+512)
 	for i := 0; i < len(pairs); i += 2 {
-		if m.kind == typeNotification && (pairs[i] == "SubscribeURL" || pairs[i] == "Token") {
+		if m.kind == typeNotification && (pairs[i] == "SubscribeURL" || pairs[i] == "Token") || pairs[i] == "Subject" && m.subject == "" {
 			continue
 		}
 		b = append(append(b, pairs[i]...), '\n')
@@ -70,6 +71,9 @@ func (m *message) encode(signature, certificate string) []byte {
 		member("Token", m.token)
 	}
 	member("TopicArn", m.topic)
+	if m.subject != "" {
+		member("Subject", m.subject)
+	}
 	member("Message", m.text)
 	if m.subscribe != "" {
 		member("SubscribeURL", m.subscribe)

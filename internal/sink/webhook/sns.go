@@ -76,9 +76,10 @@ func (s *snsSink) deliver(ctx context.Context, d *sink.Delivery) error {
 	if err := s.subscribed(ctx); err != nil {
 		return err
 	}
+	n := sink.NotificationOf(&d.Event)
 	return s.send(ctx, &message{
 		kind: typeNotification, id: formatUUID(nameUUID("delivery\x00" + d.ID)),
-		topic: s.topic, subscription: s.arn, text: string(d.Event.Record), at: d.Event.Time,
+		topic: s.topic, subscription: s.arn, subject: n.Subject, text: n.Message, at: d.Event.Time,
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings/internal/event"
 	"tidings/internal/sink"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,6 +113,19 @@ func TestNotification(t *testing.T) {
 	want := []string{"Message", "MessageId", "Signature", "SignatureVersion", "SigningCertURL", "Timestamp", "TopicArn", "Type", "UnsubscribeURL"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(members))); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
+	}
+}
+
+// TestNotificationOfMail has the subject that SES gives its notifications, and signs it, too.
+func TestNotificationOfMail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	d := sink.Delivery{ID: "m/send/d", Event: event.Event{ID: "m/send", Type: event.EmailSend, Time: time.Now(), Record: []byte(`{"eventType":"Send"}`)}}
+	if err := r.sink.Deliver(t.Context(), []sink.Delivery{d}); err != nil {
+		t.Fatalf("Deliver = %v", err)
+	}
+	if m := r.last(t, typeNotification); m.Subject != "Amazon SES Email Event Notification" || m.Message != `{"eventType":"Send"}` {
+		t.Errorf("notification %+v", m)
 	}
 }
 
