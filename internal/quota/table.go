@@ -33,6 +33,19 @@ const (
 	EndpointsPerUser Name = "endpoints_per_user"
 )
 
+// The limits of e-mail.
+const (
+	EmailsPerDay    Name = "emails_per_day"    // recipients within 24 hours
+	EmailsPerSecond Name = "emails_per_second" // recipients within a second
+	EmailRecipients Name = "email_recipients"  // of one mail
+	EmailBytes      Name = "email_bytes"       // of one mail, by SES version 1 and Pinpoint Email
+	EmailBytesV2    Name = "email_bytes_v2"    // of one mail, by SES version 2 and SMTP
+	EmailMIMEParts  Name = "email_mime_parts"  // of one mail
+	EmailTemplates  Name = "email_templates"
+	TemplateBytes   Name = "email_template_bytes"
+	EmailIdentities Name = "email_identities"
+)
+
 // Unlimited is the value of a limit that does not limit.
 const Unlimited int64 = 0
 
@@ -48,6 +61,7 @@ type Limit struct {
 const (
 	voiceGuide = `SMS and Voice API Reference, "Service Limits"`
 	appGuide   = `Amazon Pinpoint Developer Guide, "Amazon Pinpoint quotas"`
+	emailGuide = `SES Developer Guide, "Service quotas in Amazon SES"`
 )
 
 // Table is every limit there is.
@@ -67,6 +81,15 @@ var Table = []Limit{
 	{EventAttributes, 500, 500, 0, appGuide + ", Event ingestion quotas"},
 	{EventMetrics, 500, 500, 0, appGuide + ", Event ingestion quotas"},
 	{EndpointsPerUser, 15, 15, 0, appGuide + ", Endpoint quotas"},
+	{EmailsPerDay, Unlimited, 200, 24 * time.Hour, emailGuide + ", Sending quotas"},
+	{EmailsPerSecond, Unlimited, 1, time.Second, emailGuide + ", Sending quotas"},
+	{EmailRecipients, 50, 50, 0, emailGuide + ", Message quotas, Number of recipients"},
+	{EmailBytes, 10 << 20, 10 << 20, 0, emailGuide + ", Message quotas, Maximum message size, API v1"},
+	{EmailBytesV2, 40 << 20, 40 << 20, 0, emailGuide + ", Message quotas, Maximum message size, API v2 and SMTP"},
+	{EmailMIMEParts, 500, 500, 0, emailGuide + ", Message quotas, MIME parts"},
+	{EmailTemplates, 20_000, 20_000, 0, emailGuide + ", Email template quotas"},
+	{TemplateBytes, 500 << 10, 500 << 10, 0, emailGuide + ", Email template quotas"},
+	{EmailIdentities, 10_000, 10_000, 0, emailGuide + ", Sender quotas"},
 }
 
 // Mode says which column of the table applies.

@@ -21,7 +21,11 @@ type Use struct {
 	Name  Name   // a row of Table that has a Window
 	Key   string // whose use, such as a tenant, or a tenant and a phone number
 	Limit int64  // uses allowed within the window; Unlimited or less = not counted
+	N     int64  // how many uses at once, such as the recipients of a mail; 0 = 1
 }
+
+// n is how many uses u is.
+func (u Use) n() int64 { return max(u.N, 1) }
 
 // Windows counts uses in sliding windows: at no moment have more than Limit uses passed
 // within the window that ends there.
@@ -53,7 +57,8 @@ func NewWindows() *Windows {
 }
 
 // Take counts all of the uses, or none if one of them is beyond its limit: then it fails
-// with fault.Throttled, and RetryAfter says when all of them can pass. A pair of Name and
+// with fault.Throttled, and RetryAfter says when all of them can pass. More uses at once than
+// the limit never pass, and then RetryAfter is 0. A pair of Name and
 // Key may stand in uses once. undo takes the uses back, for work that was not done after
 // all; it may be called once or never.
 func (w *Windows) Take(now time.Time, uses ...Use) (undo func(), err error) {
@@ -69,7 +74,7 @@ func (w *Windows) Take(now time.Time, uses ...Use) (undo func(), err error) {
 	for _, u := range uses {
 		if u.Limit > Unlimited {
 			k := w.limits[u.Name]
-			k.get(u.Key).add(at, u.Limit, k.window)
+			k.get(u.Key).add(at, u.n(), u.Limit, k.window)
 		}
 	}
 	return func() { w.undo(at, uses) }, nil
@@ -87,10 +92,28 @@ func (w *Windows) Record(at time.Time, uses ...Use) error {
 	for _, u := range uses {
 		if u.Limit > Unlimited {
 			k := w.limits[u.Name]
-			k.get(u.Key).add(at.UnixNano(), u.Limit, k.window)
+			k.get(u.Key).add(at.UnixNano(), u.n(), u.Limit, k.window)
 		}
 	}
 	return nil
+}
+
+// Count returns how many uses of the key lie within the window that ends now. Of more than limit, which must be that of
+// the uses, at least limit are known.
+func (w *Windows) Count(now time.Time, name Name, key string, limit int64) (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.known([]Use{{Name: name}}); err != nil {
+		return 0, err
+	}
+	k := w.limits[name]
+	k.turn(now.UnixNano())
+	c := k.find(key)
+	if c == nil {
+		return 0, nil
+	}
+	c.expire(now.UnixNano(), limit, k.window)
+	return c.total, nil
 }
 
 func (w *Windows) undo(at int64, uses []Use) {
@@ -101,7 +124,7 @@ func (w *Windows) undo(at int64, uses []Use) {
 			continue
 		}
 		if c := w.limits[u.Name].find(u.Key); c != nil {
-			c.remove(at, step(u.Limit, w.limits[u.Name].window))
+			c.remove(at, u.n(), step(u.Limit, w.limits[u.Name].window))
 		}
 	}
 }
@@ -125,11 +148,15 @@ func (w *Windows) refused(at int64, uses []Use) error {
 		if u.Limit <= Unlimited {
 			continue
 		}
+		if u.n() > u.Limit {
+			return fault.New(fault.Throttled, "", "Rate exceeded. The limit %s is %d in %s; these are %d at once.",
+				u.Name, u.Limit, inWords(k.window), u.n())
+		}
 		c := k.find(u.Key)
 		if c == nil {
 			continue
 		}
-		if wait := c.wait(at, u.Limit, k.window); wait > longest {
+		if wait := c.wait(at, u.n(), u.Limit, k.window); wait > longest {
 			worst, longest = u, wait
 		}
 	}
@@ -212,22 +239,26 @@ func roundUp(at, step int64) int64 {
 	return (at/step + 1) * step
 }
 
-// wait forgets what has expired and returns how long to wait until one more use passes.
-func (c *count) wait(now, limit int64, window time.Duration) time.Duration {
-	st := step(limit, window)
-	c.clamp(roundUp(now, st))
+// expire forgets uses that have left the window.
+func (c *count) expire(now, limit int64, window time.Duration) {
+	c.clamp(roundUp(now, step(limit, window)))
 	gone := 0
 	for gone < len(c.marks) && c.marks[gone].at+int64(window) <= now {
 		c.total -= c.marks[gone].n
 		gone++
 	}
 	c.marks = c.marks[gone:]
-	if c.total < limit {
+}
+
+// wait forgets what has expired and returns how long to wait until n more uses pass, which are no more than limit.
+func (c *count) wait(now, n, limit int64, window time.Duration) time.Duration {
+	c.expire(now, limit, window)
+	if c.total <= limit-n {
 		return 0
 	}
 	left := c.total
 	for _, m := range c.marks {
-		if left -= m.n; left < limit {
+		if left -= m.n; left <= limit-n {
 			return time.Duration(m.at + int64(window) - now)
 		}
 	}
@@ -249,20 +280,20 @@ func (c *count) clamp(now int64) {
 	c.marks = append(c.marks[:i], mark{now, n})
 }
 
-// add counts a use. Callers come nearly in order, so its place is at the end or near it.
-func (c *count) add(at, limit int64, window time.Duration) {
+// add counts n uses. Callers come nearly in order, so their place is at the end or near it.
+func (c *count) add(at, n, limit int64, window time.Duration) {
 	at = roundUp(at, step(limit, window))
 	i := len(c.marks)
 	for i > 0 && c.marks[i-1].at > at {
 		i--
 	}
-	c.total++
+	c.total += n
 	if i > 0 && c.marks[i-1].at == at {
-		c.marks[i-1].n++
+		c.marks[i-1].n += n
 	} else {
 		c.marks = append(c.marks, mark{})
 		copy(c.marks[i+1:], c.marks[i:])
-		c.marks[i] = mark{at, 1}
+		c.marks[i] = mark{at, n}
 	}
 	// Only the latest uses decide whether another one passes. More of them than the limit
 	// come from Record alone.
@@ -272,19 +303,20 @@ func (c *count) add(at, limit int64, window time.Duration) {
 	}
 }
 
-// remove takes back a use made at the time, or the latest before it if the clock was set
+// remove takes back n uses made at the time, or the latest before it if the clock was set
 // meanwhile.
-func (c *count) remove(at, step int64) {
+func (c *count) remove(at, n, step int64) {
 	at = roundUp(at, step)
-	for i := len(c.marks) - 1; i >= 0; i-- {
+	for i := len(c.marks) - 1; i >= 0 && n > 0; i-- {
 		if c.marks[i].at > at {
 			continue
 		}
-		c.total--
-		if c.marks[i].n--; c.marks[i].n == 0 {
+		back := min(n, c.marks[i].n)
+		n -= back
+		c.total -= back
+		if c.marks[i].n -= back; c.marks[i].n == 0 {
 			c.marks = append(c.marks[:i], c.marks[i+1:]...)
 		}
-		return
 	}
 }
 

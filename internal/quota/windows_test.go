@@ -40,7 +40,7 @@ func refuse(t testing.TB, w *Windows, now time.Time, uses ...Use) *fault.Error {
 func TestTakeUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	use := Use{VoicePerRecipient, "1/+15550100", 2}
+	use := Use{Name: VoicePerRecipient, Key: "1/+15550100", Limit: 2}
 	take(t, w, noon, use)
 	take(t, w, noon.Add(time.Hour), use)
 
@@ -52,7 +52,7 @@ func TestTakeUpToTheLimit(t *testing.T) {
 	if f.Msg != want {
 		t.Errorf("message = %q, want %q", f.Msg, want)
 	}
-	take(t, w, noon, Use{VoicePerRecipient, "1/+15550101", 2}) // another key is not concerned
+	take(t, w, noon, Use{Name: VoicePerRecipient, Key: "1/+15550101", Limit: 2}) // another key is not concerned
 
 	refuse(t, w, noon.Add(24*time.Hour-1), use)
 	take(t, w, noon.Add(24*time.Hour), use)
@@ -62,7 +62,7 @@ func TestTakeUpToTheLimit(t *testing.T) {
 func TestTakeAllOrNothing(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	minute, second := Use{VoicePerMinute, "t", 3}, Use{VoicePerOrigination, "t/1", 1}
+	minute, second := Use{Name: VoicePerMinute, Key: "t", Limit: 3}, Use{Name: VoicePerOrigination, Key: "t/1", Limit: 1}
 	take(t, w, noon, minute, second)
 	for range 10 {
 		refuse(t, w, noon, minute, second)
@@ -78,8 +78,8 @@ func TestTakeAllOrNothing(t *testing.T) {
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	use := Use{VoicePerMinute, "t", 1}
-	undo := take(t, w, noon, use, Use{VoicePerDay, "t", Unlimited})
+	use := Use{Name: VoicePerMinute, Key: "t", Limit: 1}
+	undo := take(t, w, noon, use, Use{Name: VoicePerDay, Key: "t", Limit: Unlimited})
 	undo()
 	undo = take(t, w, noon.Add(time.Second), use)
 	refuse(t, w, noon.Add(time.Minute), use)
@@ -94,7 +94,7 @@ func TestUnlimitedIsNotCounted(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
 	for range 1000 {
-		take(t, w, noon, Use{VoicePerDay, "t", Unlimited})
+		take(t, w, noon, Use{Name: VoicePerDay, Key: "t", Limit: Unlimited})
 	}
 	if n := len(w.limits[VoicePerDay].young); n != 0 {
 		t.Errorf("an unlimited use left %d keys, want 0", n)
@@ -104,10 +104,10 @@ func TestUnlimitedIsNotCounted(t *testing.T) {
 func TestSizeIsNoRate(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	if _, err := w.Take(noon, Use{VoiceBillable, "t", 1}); err == nil || fault.Is(err, fault.Throttled) {
+	if _, err := w.Take(noon, Use{Name: VoiceBillable, Key: "t", Limit: 1}); err == nil || fault.Is(err, fault.Throttled) {
 		t.Errorf("Take of a size = %v, want an error that is no throttling", err)
 	}
-	if err := w.Record(noon, Use{"nonsense", "t", 1}); err == nil {
+	if err := w.Record(noon, Use{Name: "nonsense", Key: "t", Limit: 1}); err == nil {
 		t.Error("Record of an unknown limit = nil, want an error")
 	}
 }
@@ -115,7 +115,7 @@ func TestSizeIsNoRate(t *testing.T) {
 func TestRecordCountsWithoutAsking(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	use := Use{VoicePerRecipient, "k", 2}
+	use := Use{Name: VoicePerRecipient, Key: "k", Limit: 2}
 	for _, hour := range []time.Duration{5, 1, 3} { // beyond the limit, and not in order
 		if err := w.Record(noon.Add(hour*time.Hour), use); err != nil {
 			t.Fatalf("Record = %v, want nil", err)
@@ -133,7 +133,7 @@ func TestRecordCountsWithoutAsking(t *testing.T) {
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
-	use := Use{VoicePerMinute, "k", 2}
+	use := Use{Name: VoicePerMinute, Key: "k", Limit: 2}
 	take(t, w, noon.Add(1000*time.Hour), use)
 	take(t, w, noon.Add(1000*time.Hour+time.Second), use)
 	f := refuse(t, w, noon, use)
@@ -147,7 +147,7 @@ func TestLargeLimitIsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	w := NewWindows()
-	use := Use{VoicePerMinute, "k", limit}
+	use := Use{Name: VoicePerMinute, Key: "k", Limit: limit}
 	for i := range limit {
 		take(t, w, noon.Add(time.Duration(i)*time.Minute/limit), use)
 	}
@@ -162,11 +162,11 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	w := NewWindows()
 	for i := range 1000 {
-		take(t, w, noon, Use{VoicePerMinute, strconv.Itoa(i), 5})
+		take(t, w, noon, Use{Name: VoicePerMinute, Key: strconv.Itoa(i), Limit: 5})
 	}
 	k := w.limits[VoicePerMinute]
 	for i := range 4 {
-		take(t, w, noon.Add(time.Duration(i)*65*time.Second), Use{VoicePerMinute, "busy", 5})
+		take(t, w, noon.Add(time.Duration(i)*65*time.Second), Use{Name: VoicePerMinute, Key: "busy", Limit: 5})
 	}
 	if n := len(k.young) + len(k.old); n != 1 {
 		t.Errorf("%d keys are kept, want only the one in use", n)
@@ -209,7 +209,7 @@ func TestWindowsModel(t *testing.T) {
 				var uses []Use
 				for _, n := range []Name{VoicePerMinute, VoicePerOrigination} {
 					if key := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, string(n)); key != "" {
-						uses = append(uses, Use{n, key, limits[key]})
+						uses = append(uses, Use{Name: n, Key: key, Limit: limits[key]})
 					}
 				}
 				var longest time.Duration
@@ -277,7 +277,7 @@ func TestLargeLimitModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := NewWindows()
-		use := Use{VoicePerMinute, "k", slots + 60}
+		use := Use{Name: VoicePerMinute, Key: "k", Limit: slots + 60}
 		var passed []time.Time
 		now := noon
 		for _, group := range rapid.SliceOfN(rapid.IntRange(1, 30_000), 4, 12).Draw(t, "ms between groups") {
@@ -312,7 +312,7 @@ func TestTakeIsSafeForConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			n := 0
 			for range 100 {
-				if _, err := w.Take(noon.Add(time.Duration(i)), Use{VoicePerDay, "t", 250}, Use{VoicePerMinute, "t", 300}); err == nil {
+				if _, err := w.Take(noon.Add(time.Duration(i)), Use{Name: VoicePerDay, Key: "t", Limit: 250}, Use{Name: VoicePerMinute, Key: "t", Limit: 300}); err == nil {
 					n++
 				}
 			}
@@ -379,9 +379,9 @@ func BenchmarkTake(b *testing.B) {
 		for pb.Next() {
 			now = now.Add(time.Millisecond)
 			_, _ = w.Take(now,
-				Use{VoicePerDay, "123456789012/us-east-1", 10_000},
-				Use{VoicePerRecipient, recipients[rand.IntN(len(recipients))], 5},
-				Use{VoicePerMinute, "123456789012/us-east-1", 100_000},
+				Use{Name: VoicePerDay, Key: "123456789012/us-east-1", Limit: 10_000},
+				Use{Name: VoicePerRecipient, Key: recipients[rand.IntN(len(recipients))], Limit: 5},
+				Use{Name: VoicePerMinute, Key: "123456789012/us-east-1", Limit: 100_000},
 			)
 		}
 	})
