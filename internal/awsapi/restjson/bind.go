@@ -107,7 +107,9 @@ func decode(body []byte, into any) error {
 		return nil
 	}
 	var f *fault.Error
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Type == reflect.TypeFor[Blob]() && wrong.Value == "string" {
+		f = fault.New(fault.Invalid, "", "%s is not base64.", subject(wrong.Field))
+	} else if ok {
 		f = fault.New(fault.Invalid, "", "%s must be %s, not %s.", subject(wrong.Field), typeName(wrong.Type), article(wrong.Value))
 	} else if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		f = fault.New(fault.Invalid, "", "The request body is not JSON: at byte %d, %v.", syntax.Offset, syntax)
@@ -129,6 +131,12 @@ func subject(field string) string {
 func typeName(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[Time]():
+		return "a time in seconds since 1970"
+	case reflect.TypeFor[Blob]():
+		return "a string of base64"
 	}
 	switch t.Kind() {
 	case reflect.Struct, reflect.Map:

@@ -3,7 +3,7 @@
 // the output or an exception as JSON.
 //
 // It follows the Smithy documentation, "AWS restJson1 protocol", as far as our families
-// need it: no streams, blobs or times. It knows no service.
+// need it: no streams. Blobs and times are of the types Blob and Time. It knows no service.
 package restjson
 
 import (
@@ -34,6 +34,9 @@ type Config struct {
 	// ErrorRequestID repeats the request's ID in the body of every error, as the member
 	// RequestID.
 	ErrorRequestID bool
+	// LowerMessage writes the text of an error as the member message, for APIs whose
+	// exceptions have no member of their own; else it is Message.
+	LowerMessage bool
 	// ResourceRoot is cut from the path for the name of the resource in refusals; "" =
 	// refusals name none.
 	ResourceRoot string
@@ -54,6 +57,7 @@ type Route struct {
 type Family struct {
 	config    Config
 	resources []*resource
+	plain     map[string]*resource // those without braces in their path, by path
 }
 
 // resource is one path and what can be done with it.
@@ -72,7 +76,7 @@ type action struct {
 // New makes a Family. It panics if a path names something that the operation's input has
 // no field for: like http.ServeMux, it takes that for a mistake in the program.
 func New(c Config) *Family {
-	f := &Family{config: c}
+	f := &Family{config: c, plain: map[string]*resource{}}
 	for _, route := range c.Routes {
 		res := f.resource(route.Path)
 		res.actions[route.Method] = action{Route: route, binding: bind(route)}
@@ -81,6 +85,9 @@ func New(c Config) *Family {
 	for _, res := range f.resources {
 		res.allow = append(res.allow, http.MethodOptions)
 		slices.Sort(res.allow)
+		if !strings.Contains(res.path, "{") {
+			f.plain[res.path] = res
+		}
 	}
 	return f
 }
@@ -166,6 +173,9 @@ func (f *Family) resourceName(r *http.Request) string {
 // match finds the resource of a path and the values of its segments in braces. Segments
 // are decoded one by one, after the path was split: an encoded slash is part of a name.
 func (f *Family) match(rawPath string) (*resource, map[string]string) {
+	if res, ok := f.plain[rawPath]; ok { // most requests, such as those that send
+		return res, nil
+	}
 	segments := strings.Split(rawPath, "/")
 	for i, raw := range segments {
 		decoded, err := url.PathUnescape(raw)
@@ -186,14 +196,16 @@ func (res *resource) match(segments []string) (map[string]string, bool) {
 	if len(segments) != len(res.segments) {
 		return nil, false
 	}
+	for i, want := range res.segments {
+		_, isValue := wildcard(want)
+		if isValue && segments[i] == "" || !isValue && segments[i] != want {
+			return nil, false
+		}
+	}
 	values := map[string]string{}
 	for i, want := range res.segments {
-		name, isValue := wildcard(want)
-		switch {
-		case isValue && segments[i] != "":
+		if name, isValue := wildcard(want); isValue {
 			values[name] = segments[i]
-		case isValue || segments[i] != want:
-			return nil, false
 		}
 	}
 	return values, true

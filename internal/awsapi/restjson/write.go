@@ -54,11 +54,15 @@ func (f *Family) WriteError(w http.ResponseWriter, operation string, err error) 
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	w.Header().Set(errorTypeHeader, e.Code)
-	// Message in this spelling: clients fill the modelled member from no other.
+	// Message in the API's own spelling: clients fill a modelled member from no other.
 	content := struct {
-		Message   string
+		Lower     string `json:"message,omitempty"`
+		Message   string `json:",omitempty"`
 		RequestID string `json:",omitempty"`
 	}{Message: e.Message}
+	if f.config.LowerMessage {
+		content.Lower, content.Message = e.Message, ""
+	}
 	if f.config.ErrorRequestID {
 		content.RequestID = w.Header().Get(awsapi.RequestIDHeader)
 	}
