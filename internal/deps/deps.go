@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	"smtpin":       {"account", "email", "fault", "feedback", "mailmsg", "returnpath", "tenant"},
 	"feedback":     {"mailmsg"},
 	"returnpath":   {"email"},
-	"mailsim":      {"email", "mailmsg", "tenant"},
+	"mailsim":      {"email"},
 
 	// Speech and calls.
 	"audio":     {},
