@@ -13,6 +13,8 @@ type Request struct {
 	Set        string // configuration set; "" = that of the header of Raw, then that of the identity, then none
 	Tags       []Tag
 	Headers    []Header // added to the header of Simple and Templated content
+	// Large says that the door takes mails of up to quota.EmailBytesV2: SES version 2 and SMTP. Others take quota.EmailBytes.
+	Large bool
 
 	// Exactly one of these is set.
 	Simple    *Simple
