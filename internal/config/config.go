@@ -29,6 +29,7 @@ type Config struct {
 	SIP          SIP           `yaml:"sip"`
 	Speech       Speech        `yaml:"speech"`
 	Pinpoint     Pinpoint      `yaml:"pinpoint"`
+	Email        Email         `yaml:"email"`
 	PublicURL    string        `yaml:"public_url"`
 	Destinations []Destination `yaml:"destinations"`
 	Files        Files         `yaml:"files"`

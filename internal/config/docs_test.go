@@ -25,6 +25,8 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	known := map[string]bool{
 		"accounts": true, "voice.simulator.numbers": true, "destinations": true, "sip.trunks": true, "voice.guards.prefixes": true,
 		"speech.command.run": true, "speech.command.voices": true, "speech.command.env": true,
+		"email.identities": true, "email.allowed_domains": true, "email.dkim": true, "email.bounces.addresses": true,
+		"email.submission.regions": true, "email.simulator.domains": true,
 	}
 	eachKey(reflect.ValueOf(Default()).Elem(), "", func(key string, field reflect.Value) {
 		known[key] = true

@@ -25,6 +25,7 @@ func (c *Config) Validate(getenv func(string) string) error {
 	c.checkVoice(&p)
 	c.checkSIP(&p, getenv)
 	c.checkSpeech(&p, getenv)
+	c.checkEmail(&p, getenv)
 	c.checkDestinations(&p, getenv)
 	c.checkDelivery(&p)
 	c.checkStorage(&p)
