@@ -83,6 +83,7 @@ type Server struct {
 	Replayer     Replayer
 	Carrier      Carrier
 	Migrator     Migrator
+	Mails        Mails
 }
 
 // Handler returns the handler of the admin listener.
@@ -99,6 +100,9 @@ func (s *Server) Handler() http.Handler {
 	closed.HandleFunc("POST /v1/destinations/test", s.test)
 	closed.HandleFunc("POST /v1/replay", s.replay)
 	closed.HandleFunc("GET /v1/trunks", s.trunks)
+	closed.HandleFunc("GET /v1/mails", s.mails)
+	closed.HandleFunc("GET /v1/mails/{id}", s.mail)
+	closed.HandleFunc("GET /v1/maildns/{domain}", s.mailDNS)
 	closed.HandleFunc("GET /v1/deadletters", s.deadLetters)
 	closed.HandleFunc("POST /v1/deadletters/retry", s.retry)
 	closed.HandleFunc("POST /v1/deadletters/delete", s.forget)
@@ -153,6 +157,8 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
                        POST /v1/destinations/test {"arn":"..."} delivers a made-up event
 /v1/replay             POST {"from":"1h"} delivers kept events again
 /v1/trunks             the ways into the telephone network, and how they are doing
+/v1/mails              mails in simulated mailboxes; /v1/mails/ID one of them
+/v1/maildns/DOMAIN     what the DNS should have for mail of the domain
 /v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}, or /delete
 /v1/import             POST apps and configuration sets from elsewhere: tidings import
 /v1/export             those there are: tidings export (?service=pinpoint, sms-voice or ses)

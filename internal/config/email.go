@@ -210,7 +210,7 @@ func (e *Email) checkListeners(p *Problems) {
 	checkPair(p, "email.tracking", t.Certificate, t.Key)
 	if s.Listen != "" {
 		loopback, ok := checkAddress(p, "email.submission.listen", s.Listen)
-		if ok && s.Certificate == "" && !(loopback && s.Insecure) {
+		if ok && s.Certificate == "" && (!loopback || !s.Insecure) {
 			p.add("email.submission.certificate", "", "passwords must not travel in the clear: name a certificate and its key, or set insecure on a loopback address")
 		}
 	}
