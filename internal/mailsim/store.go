@@ -95,7 +95,10 @@ func (s *store) files() ([]kept, error) {
 		all = append(all, kept{path, info.Size(), info.ModTime()})
 		return nil
 	})
-	slices.SortFunc(all, func(a, b kept) int { return strings.Compare(b.path, a.path) }) // days, then IDs, which begin with the time
+	// By days, then by IDs, which begin with the time; a reply stands before what it replies to.
+	slices.SortFunc(all, func(a, b kept) int {
+		return strings.Compare(strings.TrimSuffix(b.path, suffix), strings.TrimSuffix(a.path, suffix))
+	})
 	return all, err
 }
 
@@ -175,7 +178,7 @@ func read(f kept) (Mail, error) {
 	if err != nil {
 		return Mail{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	// A header that breaks off is as good as one that ends.
 	h, err := textproto.NewReader(bufio.NewReader(io.LimitReader(file, maxHeader))).ReadMIMEHeader()
 	if h == nil {
