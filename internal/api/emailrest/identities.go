@@ -1,0 +1,147 @@
+package emailrest
+
+import (
+	"cmp"
+	"context"
+
+	"tidings/internal/awsapi"
+	"tidings/internal/email"
+	"tidings/internal/fault"
+)
+
+func (a *API) createIdentity(ctx context.Context, in *createIdentityInput) (*createIdentityOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	one := email.Identity{Name: in.EmailIdentity, Tags: tagMap(in.Tags)}
+	if a.v2 {
+		one.Set = in.ConfigurationSetName
+		if one.Selector, one.Key, err = in.DkimSigningAttributes.key(); err != nil {
+			return nil, err
+		}
+	}
+	made, err := a.config.Mail.CreateIdentity(ctx, t, one)
+	if err != nil {
+		return nil, err
+	}
+	return new(a.wireIdentity(made)), nil
+}
+
+func (a *API) getIdentity(ctx context.Context, in *identityInput) (*getIdentityOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	one, err := a.config.Mail.Identity(ctx, t, in.EmailIdentity)
+	if err != nil {
+		return nil, err
+	}
+	out := &getIdentityOutput{
+		createIdentityOutput: a.wireIdentity(one), FeedbackForwardingStatus: one.Forwarding, Tags: tagList(one.Tags),
+		MailFromAttributes: mailFromAttributes{BehaviorOnMxFailure: cmp.Or(one.MailFromOnFailure, useDefaultValue)},
+	}
+	if one.MailFrom != "" {
+		out.MailFromAttributes.MailFromDomain, out.MailFromAttributes.MailFromDomainStatus = one.MailFrom, statusSuccess
+	}
+	if a.v2 {
+		out.ConfigurationSetName, out.Policies, out.VerificationStatus = one.Set, policies(one), verification(one)
+	}
+	return out, nil
+}
+
+func (a *API) listIdentities(ctx context.Context, in *pageInput) (*listIdentitiesOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.page(t, listEmailIdentities, in, longestPage)
+	if err != nil {
+		return nil, err
+	}
+	all, more, err := a.config.Mail.Identities(ctx, t, email.AnyIdentity, p.after, p.limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &listIdentitiesOutput{EmailIdentities: []identityInfo{}}
+	for _, one := range all {
+		info := identityInfo{IdentityName: one.Name, IdentityType: identityType(one), SendingEnabled: one.Verified}
+		if a.v2 {
+			info.VerificationStatus = verification(one)
+		}
+		out.EmailIdentities = append(out.EmailIdentities, info)
+	}
+	if more && len(all) > 0 {
+		out.NextToken = a.config.Tokens.Seal(t, listEmailIdentities, all[len(all)-1].Name)
+	}
+	return out, nil
+}
+
+func (a *API) deleteIdentity(ctx context.Context, in *identityInput) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	had, err := a.config.Mail.DeleteIdentity(ctx, t, in.EmailIdentity)
+	if err == nil && !had {
+		return nil, fault.New(fault.NotFound, fault.EmailIdentity, "Email identity %s does not exist.", shorten(in.EmailIdentity))
+	}
+	return nil, err
+}
+
+func (a *API) putFeedback(ctx context.Context, in *putFeedbackInput) (*empty, error) {
+	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+		one.Forwarding = in.EmailForwardingEnabled
+		return nil
+	})
+}
+
+func (a *API) putMailFrom(ctx context.Context, in *putMailFromInput) (*empty, error) {
+	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+		one.MailFrom, one.MailFromOnFailure = in.MailFromDomain, cmp.Or(in.BehaviorOnMxFailure, useDefaultValue)
+		return nil
+	})
+}
+
+func (a *API) putIdentitySet(ctx context.Context, in *putIdentitySetInput) (*empty, error) {
+	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+		one.Set = in.ConfigurationSetName
+		return nil
+	})
+}
+
+func (a *API) changeIdentity(ctx context.Context, name string, edit func(*email.Identity) error) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Mail.ChangeIdentity(ctx, t, name, edit)
+}
+
+// The words of the APIs for how identities are.
+// Source: SES API v2 Reference, "GetEmailIdentity", "DkimAttributes" and "MailFromAttributes".
+const (
+	statusSuccess    = "SUCCESS"
+	statusPending    = "PENDING"
+	statusNotStarted = "NOT_STARTED"
+	useDefaultValue  = "USE_DEFAULT_VALUE"
+)
+
+// wireIdentity is what both APIs show of an identity when it is made, and later.
+func (a *API) wireIdentity(one *email.Identity) createIdentityOutput {
+	return createIdentityOutput{DkimAttributes: a.wireDKIM(one), IdentityType: identityType(one), VerifiedForSendingStatus: one.Verified}
+}
+
+func identityType(one *email.Identity) string {
+	if one.Kind() == email.EmailAddress {
+		return "EMAIL_ADDRESS"
+	}
+	return "DOMAIN"
+}
+
+func verification(one *email.Identity) string {
+	if one.Verified {
+		return statusSuccess
+	}
+	return statusPending
+}

@@ -1,0 +1,152 @@
+package emailrest
+
+import (
+	"context"
+	"time"
+
+	"tidings/internal/awsapi"
+	"tidings/internal/configset"
+	"tidings/internal/fault"
+)
+
+func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.options(&in.setOptions)
+	if err != nil {
+		return nil, err
+	}
+	if a.v2 {
+		if err := in.ArchivingOptions.check(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, a.config.Sets.CreateWith(ctx, t, configset.Email, in.ConfigurationSetName, o)
+}
+
+func (a *API) getSet(ctx context.Context, in *setInput) (*getSetOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	set, err := a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
+	if err != nil {
+		return nil, err
+	}
+	return &getSetOutput{ConfigurationSetName: set.Name, setOptions: a.wireOptions(set.Options)}, nil
+}
+
+func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Sets.Delete(ctx, t, configset.Email, in.ConfigurationSetName)
+}
+
+func (a *API) listSets(ctx context.Context, in *pageInput) (*listSetsOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.page(t, listConfigurationSets, in, longestPage)
+	if err != nil {
+		return nil, err
+	}
+	names, more, err := a.config.Sets.List(ctx, t, configset.Email, p.after, p.limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &listSetsOutput{ConfigurationSets: append([]string{}, names...)}
+	if more && len(names) > 0 {
+		out.NextToken = a.config.Tokens.Seal(t, listConfigurationSets, names[len(names)-1])
+	}
+	return out, nil
+}
+
+func (a *API) putSending(ctx context.Context, in *putSendingInput) (*empty, error) {
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		// Source: SES API Reference, "ReputationOptions", LastFreshStart: the metrics begin anew when
+		// sending is enabled after it was disabled.
+		if in.SendingEnabled && o.SendingPaused {
+			o.FreshStart = a.now().UTC().Truncate(time.Millisecond)
+		}
+		o.SendingPaused = !in.SendingEnabled
+		return nil
+	})
+}
+
+func (a *API) putTracking(ctx context.Context, in *putTrackingInput) (*empty, error) {
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		return a.setTracking(o, &in.trackingOptions)
+	})
+}
+
+func (a *API) putDelivery(ctx context.Context, in *putDeliveryInput) (*empty, error) {
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		return a.setDelivery(o, &in.deliveryOptions)
+	})
+}
+
+func (a *API) putReputation(ctx context.Context, in *putReputationInput) (*empty, error) {
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		o.ReputationMetrics = in.ReputationMetricsEnabled
+		return nil
+	})
+}
+
+func (a *API) putSetSuppression(ctx context.Context, in *putSetSuppressionInput) (*empty, error) {
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		o.Suppression = in.SuppressedReasons
+		return in.ValidationOptions.check()
+	})
+}
+
+// putVDM changes nothing: there is no Virtual Deliverability Manager here.
+func (a *API) putVDM(ctx context.Context, in *putVDMInput) (*empty, error) {
+	return nil, a.findSet(ctx, in.ConfigurationSetName)
+}
+
+// putArchiving changes nothing: there are no archives here, so that only their absence can be asked for.
+func (a *API) putArchiving(ctx context.Context, in *putArchivingInput) (*empty, error) {
+	if err := in.archivingOptions.check(); err != nil {
+		return nil, err
+	}
+	return nil, a.findSet(ctx, in.ConfigurationSetName)
+}
+
+// findSet fails if there is no such set.
+func (a *API) findSet(ctx context.Context, name string) error {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = a.config.Sets.Set(ctx, t, configset.Email, name)
+	return err
+}
+
+func (a *API) changeSet(ctx context.Context, name string, edit func(*configset.Options) error) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Sets.ChangeOptions(ctx, t, configset.Email, name, edit)
+}
+
+// check refuses what promises a copy of each mail that nobody would have.
+func (w *archivingOptions) check() error {
+	if w != nil && w.ArchiveArn != "" {
+		return fault.New(fault.Invalid, fault.ConfigurationSet, "This server has no archives of mail: leave ArchiveArn out.")
+	}
+	return nil
+}
+
+// check refuses what promises to look at addresses before mail is sent to them.
+func (w *validationOptions) check() error {
+	if w != nil && w.ConditionThreshold != nil && w.ConditionThreshold.ConditionThresholdEnabled == "ENABLED" {
+		return fault.New(fault.Invalid, fault.ConfigurationSet, "This server does not validate addresses before sending: ConditionThresholdEnabled can only be DISABLED.")
+	}
+	return nil
+}
