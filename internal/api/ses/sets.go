@@ -1,0 +1,213 @@
+package ses
+
+import (
+	"context"
+	"slices"
+
+	"tidings/internal/awsapi"
+	"tidings/internal/configset"
+	"tidings/internal/fault"
+)
+
+const (
+	createConfigurationSet = "CreateConfigurationSet"
+	listConfigurationSets  = "ListConfigurationSets"
+)
+
+// maxSetsPage is how many sets a page has at most, and has if the client does not say.
+// Source: SES API Reference, "ListConfigurationSets".
+const maxSetsPage = 1000
+
+func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.ConfigurationSet == nil {
+		return nil, missing("configurationSet")
+	}
+	return nil, a.config.Sets.CreateWith(ctx, t, configset.Email, in.ConfigurationSet.Name, configset.Options{})
+}
+
+func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.config.Sets.Delete(ctx, t, configset.Email, in.ConfigurationSetName)
+}
+
+// The words of ConfigurationSetAttributeNames. Source: SES API Reference, "DescribeConfigurationSet".
+const (
+	eventDestinations = "eventDestinations"
+	tracking          = "trackingOptions"
+	delivery          = "deliveryOptions"
+	reputation        = "reputationOptions"
+)
+
+func (a *API) describeSet(ctx context.Context, in *describeSetInput) (*describeSetOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, word := range in.ConfigurationSetAttributeNames {
+		if err := oneOf("configurationSetAttributeNames", word, eventDestinations, tracking, delivery, reputation); err != nil {
+			return nil, err
+		}
+	}
+	set, err := a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
+	if err != nil {
+		return nil, err
+	}
+	return describe(set, in.ConfigurationSetAttributeNames), nil
+}
+
+// describe shows the set's name and those of its attributes.
+func describe(set *configset.Set, attributes []string) *describeSetOutput {
+	out := &describeSetOutput{ConfigurationSet: configurationSet{Name: set.Name}}
+	if slices.Contains(attributes, eventDestinations) {
+		out.EventDestinations = []eventDestination{}
+		for _, d := range set.Destinations {
+			if w, ok := wire(d); ok {
+				out.EventDestinations = append(out.EventDestinations, w)
+			}
+		}
+	}
+	o := set.Options
+	if slices.Contains(attributes, tracking) && o.RedirectDomain != "" {
+		out.TrackingOptions = &trackingOptions{CustomRedirectDomain: o.RedirectDomain}
+	}
+	if slices.Contains(attributes, delivery) {
+		out.DeliveryOptions = &deliveryOptions{TlsPolicy: tlsOptional}
+		if o.RequireTLS {
+			out.DeliveryOptions.TlsPolicy = tlsRequired
+		}
+	}
+	if slices.Contains(attributes, reputation) {
+		out.ReputationOptions = &reputationOptions{
+			SendingEnabled: !o.SendingPaused, ReputationMetricsEnabled: o.ReputationMetrics, LastFreshStart: o.FreshStart,
+		}
+	}
+	return out
+}
+
+func (a *API) listSets(ctx context.Context, in *listInput) (*listSetsOutput, error) {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(in.MaxItems, maxSetsPage, maxSetsPage)
+	if err != nil {
+		return nil, err
+	}
+	after, err := a.position(t, listConfigurationSets, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	names, more, err := a.config.Sets.List(ctx, t, configset.Email, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &listSetsOutput{ConfigurationSets: []configurationSet{}}
+	for _, name := range names {
+		out.ConfigurationSets = append(out.ConfigurationSets, configurationSet{Name: name})
+	}
+	if more && len(names) > 0 {
+		out.NextToken = a.config.Tokens.Seal(t, listConfigurationSets, names[len(names)-1])
+	}
+	return out, nil
+}
+
+func (a *API) createTracking(ctx context.Context, in *trackingInput) (*empty, error) {
+	return a.setTracking(ctx, in, func(o *configset.Options) error {
+		if o.RedirectDomain != "" {
+			return fault.New(fault.Exists, fault.TrackingOptions, "Configuration set <%s> already has tracking options.", in.ConfigurationSetName)
+		}
+		return nil
+	})
+}
+
+func (a *API) updateTracking(ctx context.Context, in *trackingInput) (*empty, error) {
+	return a.setTracking(ctx, in, hasTracking(in.ConfigurationSetName))
+}
+
+// hasTracking fails for options of a set that are not about tracking.
+func hasTracking(set string) func(*configset.Options) error {
+	return func(o *configset.Options) error {
+		if o.RedirectDomain == "" {
+			return fault.New(fault.NotFound, fault.TrackingOptions, "Configuration set <%s> has no tracking options.", set)
+		}
+		return nil
+	}
+}
+
+// setTracking sets the domain of links, if check has nothing against it.
+func (a *API) setTracking(ctx context.Context, in *trackingInput, check func(*configset.Options) error) (*empty, error) {
+	if in.TrackingOptions == nil || in.TrackingOptions.CustomRedirectDomain == "" {
+		return nil, fault.New(fault.Invalid, fault.TrackingOptions, "The custom redirect domain is missing.")
+	}
+	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		if err := check(o); err != nil {
+			return err
+		}
+		o.RedirectDomain = in.TrackingOptions.CustomRedirectDomain
+		return nil
+	})
+}
+
+func (a *API) deleteTracking(ctx context.Context, in *setInput) (*empty, error) {
+	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		if err := hasTracking(in.ConfigurationSetName)(o); err != nil {
+			return err
+		}
+		o.RedirectDomain = ""
+		return nil
+	})
+}
+
+func (a *API) putDelivery(ctx context.Context, in *deliveryInput) (*empty, error) {
+	policy := tlsOptional // what is left out falls back to its default
+	if in.DeliveryOptions != nil && in.DeliveryOptions.TlsPolicy != "" {
+		policy = in.DeliveryOptions.TlsPolicy
+	}
+	if policy != tlsRequired && policy != tlsOptional {
+		return nil, fault.New(fault.Invalid, fault.DeliveryOptions, "TlsPolicy must be %s or %s, not %q.", tlsRequired, tlsOptional, shorten(policy))
+	}
+	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		o.RequireTLS = policy == tlsRequired
+		return nil
+	})
+}
+
+func (a *API) enableSetSending(ctx context.Context, in *enableInput) (*noResult, error) {
+	if in.Enabled == nil {
+		return nil, missing("enabled")
+	}
+	now := a.config.Now().UTC()
+	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		// Source: SES API Reference, "ReputationOptions", LastFreshStart.
+		if *in.Enabled && o.SendingPaused {
+			o.FreshStart = now
+		}
+		o.SendingPaused = !*in.Enabled
+		return nil
+	})
+}
+
+func (a *API) enableReputationMetrics(ctx context.Context, in *enableInput) (*noResult, error) {
+	if in.Enabled == nil {
+		return nil, missing("enabled")
+	}
+	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		o.ReputationMetrics = *in.Enabled
+		return nil
+	})
+}
+
+func (a *API) changeSet(ctx context.Context, name string, edit func(*configset.Options) error) error {
+	t, err := awsapi.Caller(ctx)
+	if err != nil {
+		return err
+	}
+	return a.config.Sets.ChangeOptions(ctx, t, configset.Email, name, edit)
+}
