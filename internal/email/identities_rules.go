@@ -1,11 +1,9 @@
 package email
 
 import (
-	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"maps"
 	"regexp"
@@ -16,6 +14,7 @@ import (
 	"tidings/internal/arn"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/mailmsg"
 	"tidings/internal/tenant"
 )
 
@@ -54,11 +53,11 @@ func identityName(text string) (string, IdentityKind, error) {
 		}
 		return strings.ToLower(address), EmailAddress, nil
 	}
-	domain, err := asciiDomain(text)
-	if err != nil || !strings.Contains(domain, ".") || strings.HasPrefix(domain, "[") {
+	domain := mailmsg.DomainASCII(text)
+	if !strings.Contains(domain, ".") {
 		return "", 0, invalidDomain(text)
 	}
-	return strings.ToLower(domain), Domain, nil
+	return domain, Domain, nil
 }
 
 func invalidDomain(text string) error {
@@ -106,14 +105,14 @@ func checkMailFrom(one *Identity) error {
 	if !isAddress {
 		parent = one.Name
 	}
-	domain, err := asciiDomain(one.MailFrom)
-	if err != nil {
+	domain := mailmsg.DomainASCII(one.MailFrom)
+	if domain == "" {
 		return invalidDomain(one.MailFrom)
 	}
-	if !strings.HasSuffix(strings.ToLower(domain), "."+parent) {
+	if !strings.HasSuffix(domain, "."+parent) {
 		return invalidIdentity("Provided MAIL-FROM domain <%s> is not subdomain of the domain of the identity <%s>.", clip(one.MailFrom), parent)
 	}
-	one.MailFrom = strings.ToLower(domain)
+	one.MailFrom = domain
 	return nil
 }
 
@@ -206,50 +205,4 @@ func (s *Service) creation(t tenant.Tenant) *sync.Mutex {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.String()))
 	return &s.creations[h.Sum32()%uint32(len(s.creations))]
-}
-
-// sender is what is known of who sends.
-type sender struct {
-	identity *Identity // nil = there is none
-	verified bool
-}
-
-// sender finds the identity that speaks for an address: its own, or that of its domain, or of a domain above that.
-// Source: SES Developer Guide, "Verified identities in Amazon SES".
-func (s *Service) sender(ctx context.Context, t tenant.Tenant, address string) (sender, error) {
-	address = strings.ToLower(address)
-	var found sender
-	for name := range speakers(address) {
-		if slices.Contains(s.Verified, name) {
-			found.verified = true
-		}
-		one, ok, err := s.Registry.Identity(ctx, t, name)
-		if err != nil {
-			return sender{}, fmt.Errorf("look an identity up: %w", err)
-		}
-		if !ok {
-			continue
-		}
-		if found.identity == nil {
-			found.identity = one
-		}
-		found.verified = found.verified || one.Verified
-		if found.verified {
-			return found, nil
-		}
-	}
-	return found, nil
-}
-
-// speakers yields the names of the identities that may speak for an address in lower case, the nearest first.
-func speakers(address string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		if !yield(address) {
-			return
-		}
-		domain := address[strings.LastIndexByte(address, '@')+1:]
-		for strings.Contains(domain, ".") && yield(domain) {
-			_, domain, _ = strings.Cut(domain, ".")
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package email
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"tidings/internal/account"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/mailtemplate"
 	"tidings/internal/quota"
 	"tidings/internal/tenant"
 )
@@ -58,8 +58,9 @@ type Service struct {
 	Log           *slog.Logger     // nil = none
 	Metrics       *ServiceMetrics  // nil = none
 
-	recounted sync.Map // tenant.Tenant to *sync.Once-like recount, see account.go
-	creations [16]sync.Mutex
+	parsed    mailtemplate.Cache
+	recounted sync.Map       // tenant.Tenant to *counting
+	creations [16]sync.Mutex // see creation
 }
 
 // account returns the account that the tenant belongs to.
@@ -106,6 +107,3 @@ func clip(text string) string {
 	}
 	return text
 }
-
-// anyContext says whether the request is still wanted.
-func gone(ctx context.Context) bool { return ctx.Err() != nil }

@@ -10,18 +10,12 @@ import (
 	"tidings/internal/tenant"
 )
 
-// The reasons for which an address is suppressed. Source: SES API v2 Reference, "PutSuppressedDestination".
-const (
-	suppressedByBounce    = "BOUNCE"
-	suppressedByComplaint = "COMPLAINT"
-)
-
 func isReason(reason string) bool {
-	return reason == suppressedByBounce || reason == suppressedByComplaint
+	return reason == suppressedForBounce || reason == suppressedForComplaint
 }
 
 func badReason(resource, reason string) error {
-	return fault.New(fault.Invalid, resource, "A reason for suppression is %s or %s, not %q.", suppressedByBounce, suppressedByComplaint, clip(reason))
+	return fault.New(fault.Invalid, resource, "A reason for suppression is %s or %s, not %q.", suppressedForBounce, suppressedForComplaint, clip(reason))
 }
 
 // Suppress puts an address on the suppression list, or gives one that is there a new reason.
@@ -93,7 +87,7 @@ func (s *Service) Unsuppress(ctx context.Context, t tenant.Tenant, address strin
 func suppressible(text string) (string, error) {
 	address, err := bareAddress(text)
 	if err != nil {
-		return "", fault.New(fault.Invalid, fault.SuppressedAddress, "The email address %q is not valid: %s.", clip(text), err.Error())
+		return "", fault.New(fault.Invalid, fault.SuppressedAddress, "Invalid email address <%s>.", clip(text))
 	}
 	return strings.ToLower(address), nil
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"tidings/internal/fault"
+	"tidings/internal/mailtemplate"
 	"tidings/internal/quota"
 	"tidings/internal/tenant"
 )
@@ -135,6 +136,9 @@ func checkTemplate(one *Template, limit int64) error {
 	for _, part := range []string{one.Subject, one.Text, one.HTML} {
 		if !utf8.ValidString(part) {
 			return invalidTemplate("The template %s is not UTF-8.", one.Name)
+		}
+		if err := mailtemplate.Check(part); err != nil {
+			return invalidTemplate("The template %s is not valid: %s.", one.Name, err.Error())
 		}
 	}
 	return nil
