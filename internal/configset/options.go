@@ -28,11 +28,13 @@ type Options struct {
 	// COMPLAINT. nil = those of the account; empty = none.
 	Suppression []string
 	Tags        map[string]string
+	// Kept is what clients have said that changes nothing here, by the API's word for it. It is shown to them again.
+	Kept map[string]string
 }
 
 // Clone returns a copy that shares nothing with o.
 func (o Options) Clone() Options {
-	o.Tags = maps.Clone(o.Tags)
+	o.Tags, o.Kept = maps.Clone(o.Tags), maps.Clone(o.Kept)
 	o.Suppression = slices.Clone(o.Suppression)
 	return o
 }

@@ -8,7 +8,8 @@ import (
 	"tidings/internal/event"
 )
 
-// TestDimensionsLiveOnDisk holds sets of the e-mail channel to what those of calls do.
+// TestDimensionsLiveOnDisk holds sets of the e-mail channel, with all they have, to what those
+// of calls do.
 func TestDimensionsLiveOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -24,6 +25,11 @@ func TestDimensionsLiveOnDisk(t *testing.T) {
 				{Name: "Subject", Source: configset.EmailHeader, Default: "a@b"},
 			},
 		}},
+		Options: configset.Options{
+			RedirectDomain: "links.example.com", HTTPSLinks: "REQUIRE", RequireTLS: true, Pool: "p", MaxDelivery: time.Hour,
+			SendingPaused: true, ReputationMetrics: true, FreshStart: time.UnixMilli(1_700_000_000_456).UTC(),
+			Suppression: []string{}, Tags: map[string]string{"team": "growth"}, Kept: map[string]string{"TlsPolicy": "OPTIONAL"},
+		},
 	}
 	if err := s.ConfigurationSets().Create(within(t), key, want); err != nil {
 		t.Fatalf("Create = %v, want nil", err)

@@ -164,13 +164,14 @@ type optionsRecord struct {
 	Suppression       []string          `cbor:"9,keyasint,omitempty"`
 	NoSuppression     bool              `cbor:"10,keyasint,omitempty"` // Suppression is there, and empty
 	Tags              map[string]string `cbor:"11,keyasint,omitempty"`
+	Kept              map[string]string `cbor:"12,keyasint,omitempty"`
 }
 
 func recordOfOptions(o *configset.Options) *optionsRecord {
 	r := &optionsRecord{
 		RedirectDomain: o.RedirectDomain, HTTPSLinks: o.HTTPSLinks, RequireTLS: o.RequireTLS, Pool: o.Pool,
 		MaxDelivery: int64(o.MaxDelivery), SendingPaused: o.SendingPaused, ReputationMetrics: o.ReputationMetrics,
-		Suppression: o.Suppression, NoSuppression: o.Suppression != nil && len(o.Suppression) == 0, Tags: o.Tags,
+		Suppression: o.Suppression, NoSuppression: o.Suppression != nil && len(o.Suppression) == 0, Tags: o.Tags, Kept: o.Kept,
 	}
 	if !o.FreshStart.IsZero() {
 		r.FreshStart = o.FreshStart.UnixMilli()
@@ -185,7 +186,7 @@ func (r *optionsRecord) options() configset.Options {
 	o := configset.Options{
 		RedirectDomain: r.RedirectDomain, HTTPSLinks: r.HTTPSLinks, RequireTLS: r.RequireTLS, Pool: r.Pool,
 		MaxDelivery: time.Duration(r.MaxDelivery), SendingPaused: r.SendingPaused, ReputationMetrics: r.ReputationMetrics,
-		Suppression: r.Suppression, Tags: r.Tags,
+		Suppression: r.Suppression, Tags: r.Tags, Kept: r.Kept,
 	}
 	if r.NoSuppression {
 		o.Suppression = []string{}
