@@ -1,7 +1,6 @@
 package emailrest
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -57,6 +56,7 @@ func (a *API) setDelivery(o *configset.Options, w *deliveryOptions) error {
 	if o.RequireTLS, err = tlsPolicies.read(fault.DeliveryOptions, w.TlsPolicy); err != nil {
 		return err
 	}
+	keep(o, keptTLSPolicy, w.TlsPolicy)
 	o.Pool = w.SendingPoolName
 	if !a.v2 {
 		return nil
@@ -73,30 +73,87 @@ func (a *API) setDelivery(o *configset.Options, w *deliveryOptions) error {
 // wireOptions are a set's options as the API shows them.
 func (a *API) wireOptions(o configset.Options) setOptions {
 	w := setOptions{
-		DeliveryOptions:   &deliveryOptions{SendingPoolName: o.Pool, TlsPolicy: "OPTIONAL"},
 		ReputationOptions: &reputationOptions{LastFreshStart: restjson.Time{Time: o.FreshStart}, ReputationMetricsEnabled: o.ReputationMetrics},
 		SendingOptions:    &sendingOptions{SendingEnabled: !o.SendingPaused},
 		Tags:              tagList(o.Tags),
 	}
+	delivery, tracking := deliveryOptions{SendingPoolName: o.Pool, TlsPolicy: o.Kept[keptTLSPolicy]}, trackingOptions{CustomRedirectDomain: o.RedirectDomain}
 	if o.RequireTLS {
-		w.DeliveryOptions.TlsPolicy = "REQUIRE"
+		delivery.TlsPolicy = "REQUIRE"
+	} else if delivery.TlsPolicy != "" { // SES's first API knows nothing of what is kept
+		delivery.TlsPolicy = "OPTIONAL"
 	}
-	if o.RedirectDomain != "" || a.v2 && o.HTTPSLinks != "" {
-		w.TrackingOptions = &trackingOptions{CustomRedirectDomain: o.RedirectDomain}
+	if a.v2 {
+		tracking.HttpsPolicy = o.HTTPSLinks
+		if o.MaxDelivery > 0 {
+			delivery.MaxDeliverySeconds = new(int64(o.MaxDelivery / time.Second))
+		}
+		if o.Suppression != nil {
+			w.SuppressionOptions = &suppressionOptions{SuppressedReasons: o.Suppression}
+		}
+		w.VdmOptions = keptVDM(o)
 	}
-	if !a.v2 {
-		return w
+	if delivery != (deliveryOptions{}) {
+		w.DeliveryOptions = &delivery
 	}
-	if w.TrackingOptions != nil {
-		w.TrackingOptions.HttpsPolicy = cmp.Or(o.HTTPSLinks, "OPTIONAL")
-	}
-	if o.MaxDelivery > 0 {
-		w.DeliveryOptions.MaxDeliverySeconds = new(int64(o.MaxDelivery / time.Second))
-	}
-	if o.Suppression != nil {
-		w.SuppressionOptions = &suppressionOptions{SuppressedReasons: o.Suppression}
+	if tracking != (trackingOptions{}) {
+		w.TrackingOptions = &tracking
 	}
 	return w
+}
+
+// What sets keep, besides what has an effect: words that stand for the default, and those of
+// the Virtual Deliverability Manager, which this server has not. Tools that compare what a set
+// has with what it should have find them again.
+const (
+	keptTLSPolicy  = "TlsPolicy"
+	keptEngagement = "EngagementMetrics"
+	keptGuardian   = "OptimizedSharedDelivery"
+)
+
+// keep remembers a word; "" forgets it.
+func keep(o *configset.Options, name, word string) {
+	if word == "" {
+		delete(o.Kept, name)
+		return
+	}
+	if o.Kept == nil {
+		o.Kept = map[string]string{}
+	}
+	o.Kept[name] = word
+}
+
+// setVDM replaces the options of the Virtual Deliverability Manager.
+func setVDM(o *configset.Options, w *vdmOptions) error {
+	var engagement, guardian string
+	if w != nil && w.DashboardOptions != nil {
+		engagement = w.DashboardOptions.EngagementMetrics
+	}
+	if w != nil && w.GuardianOptions != nil {
+		guardian = w.GuardianOptions.OptimizedSharedDelivery
+	}
+	for _, word := range []string{engagement, guardian} {
+		if _, err := features.read(fault.ConfigurationSet, word); err != nil {
+			return err
+		}
+	}
+	keep(o, keptEngagement, engagement)
+	keep(o, keptGuardian, guardian)
+	return nil
+}
+
+func keptVDM(o configset.Options) *vdmOptions {
+	w := vdmOptions{}
+	if word := o.Kept[keptEngagement]; word != "" {
+		w.DashboardOptions = &dashboardOptions{EngagementMetrics: word}
+	}
+	if word := o.Kept[keptGuardian]; word != "" {
+		w.GuardianOptions = &guardianOptions{OptimizedSharedDelivery: word}
+	}
+	if w == (vdmOptions{}) {
+		return nil
+	}
+	return &w
 }
 
 // tagMap is a list of tags by key. Of a key that is there twice, the last one counts.

@@ -2,6 +2,7 @@ package emailrest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tidings/internal/awsapi"
@@ -19,7 +20,7 @@ func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error)
 		return nil, err
 	}
 	if a.v2 {
-		if err := in.ArchivingOptions.check(); err != nil {
+		if err := errors.Join(in.ArchivingOptions.check(), setVDM(&o, in.VdmOptions)); err != nil {
 			return nil, err
 		}
 	}
@@ -104,9 +105,10 @@ func (a *API) putSetSuppression(ctx context.Context, in *putSetSuppressionInput)
 	})
 }
 
-// putVDM changes nothing: there is no Virtual Deliverability Manager here.
 func (a *API) putVDM(ctx context.Context, in *putVDMInput) (*empty, error) {
-	return nil, a.findSet(ctx, in.ConfigurationSetName)
+	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+		return setVDM(o, in.VdmOptions)
+	})
 }
 
 // putArchiving changes nothing: there are no archives here, so that only their absence can be asked for.
@@ -114,17 +116,12 @@ func (a *API) putArchiving(ctx context.Context, in *putArchivingInput) (*empty, 
 	if err := in.archivingOptions.check(); err != nil {
 		return nil, err
 	}
-	return nil, a.findSet(ctx, in.ConfigurationSetName)
-}
-
-// findSet fails if there is no such set.
-func (a *API) findSet(ctx context.Context, name string) error {
 	t, err := awsapi.Caller(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = a.config.Sets.Set(ctx, t, configset.Email, name)
-	return err
+	_, err = a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
+	return nil, err
 }
 
 func (a *API) changeSet(ctx context.Context, name string, edit func(*configset.Options) error) (*empty, error) {

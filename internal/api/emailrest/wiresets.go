@@ -49,7 +49,14 @@ type validationOptions struct {
 	ConditionThreshold *struct{ ConditionThresholdEnabled string }
 }
 
-type vdmOptions struct{}
+type vdmOptions struct {
+	DashboardOptions *dashboardOptions `json:",omitempty"`
+	GuardianOptions  *guardianOptions  `json:",omitempty"`
+}
+
+type dashboardOptions struct{ EngagementMetrics string }
+
+type guardianOptions struct{ OptimizedSharedDelivery string }
 
 type archivingOptions struct{ ArchiveArn string }
 
@@ -61,6 +68,7 @@ type setOptions struct {
 	SuppressionOptions *suppressionOptions `json:",omitempty"` // API v2
 	Tags               []tag
 	TrackingOptions    *trackingOptions `json:",omitempty"`
+	VdmOptions         *vdmOptions      `json:",omitempty"` // API v2
 }
 
 type createSetInput struct {
@@ -68,7 +76,6 @@ type createSetInput struct {
 
 	ArchivingOptions     *archivingOptions
 	ConfigurationSetName string
-	VdmOptions           *vdmOptions
 }
 
 type getSetOutput struct {

@@ -66,6 +66,9 @@ var httpsPolicies = words[string]{"an HTTPS policy", map[string]string{
 	"REQUIRE": "REQUIRE", "REQUIRE_OPEN_ONLY": "REQUIRE_OPEN_ONLY", "OPTIONAL": "OPTIONAL", "": "",
 }}
 
+// features are the words for what is on or off.
+var features = words[bool]{"a state of a feature", map[string]bool{"ENABLED": true, "DISABLED": false, "": false}}
+
 // shorten keeps what a client sent from filling an error text.
 func shorten(s string) string {
 	const limit = 64
