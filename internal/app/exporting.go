@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tidings/internal/api/ses"
 	"tidings/internal/api/smsvoice"
 	"tidings/internal/awscli"
 	"tidings/internal/configset"
@@ -155,39 +156,16 @@ func eventDestinationOf(service awscli.Service, d awscli.Destination) (configset
 	return out, nil
 }
 
-// emailTypes are the words of SES for the types of events.
-// Source: SES API Reference, "EventDestination", MatchingEventTypes.
-var emailTypes = map[string]event.Type{
-	"send":             event.EmailSend,
-	"reject":           event.EmailReject,
-	"bounce":           event.EmailBounce,
-	"complaint":        event.EmailComplaint,
-	"delivery":         event.EmailDelivery,
-	"open":             event.EmailOpen,
-	"click":            event.EmailClick,
-	"renderingFailure": event.EmailRenderingFailure,
-}
-
 func eventType(service awscli.Service, word string) (event.Type, error) {
-	if service != awscli.SES {
-		return smsvoice.EventType(word)
+	if service == awscli.SES {
+		return ses.EventType(word)
 	}
-	t, ok := emailTypes[word]
-	if !ok {
-		return "", fault.New(fault.Invalid, fault.EventDestination, "%q is not an event type; the event types are %s.",
-			word, strings.Join(slices.Sorted(maps.Keys(emailTypes)), ", "))
-	}
-	return t, nil
+	return smsvoice.EventType(word)
 }
 
 func eventWord(service awscli.Service, t event.Type) string {
-	if service != awscli.SES {
-		return smsvoice.EventWord(t)
+	if service == awscli.SES {
+		return ses.EventWord(t)
 	}
-	for word, have := range emailTypes {
-		if have == t {
-			return word
-		}
-	}
-	return string(t)
+	return smsvoice.EventWord(t)
 }
