@@ -160,7 +160,7 @@ func named(name, value string) []query.Member {
 	if value == "" {
 		return nil
 	}
-	return []query.Member{{Name: name, Value: value}}
+	return []query.Member{{Name: name, Value: shorten(value)}}
 }
 
 // subjectOf is what the input of an operation names.
