@@ -117,3 +117,47 @@ func mediaType(h *Header) (string, map[string]string) {
 	}
 	return kind, params
 }
+
+// Encode returns the part with other content, header and body: what raw[l.Start:l.End] is to be replaced with. The transfer
+// encoding stays if it can carry the content, else it becomes quoted-printable; all other fields stay byte for byte.
+func (l *Leaf) Encode(raw, content []byte) []byte {
+	text := string(content)
+	header := raw[l.Start:l.Body]
+	transfer := strings.TrimSpace(l.Encoding())
+	switch fits := chooseTransfer(text); transfer {
+	case base64Encoding, quotedPrintable:
+	case "8bit", "binary":
+		if !fitsLines(text) {
+			transfer = quotedPrintable
+		}
+	default:
+		if fits != sevenBit {
+			transfer = quotedPrintable
+		}
+	}
+	if transfer == quotedPrintable && l.Encoding() != quotedPrintable {
+		const name = "Content-Transfer-Encoding"
+		header = append([]byte(name+": "+quotedPrintable+"\r\n"), Strip(header, Names(name))...)
+	}
+	out := make([]byte, 0, len(header)+len(content)+len(content)/4)
+	out = append(out, header...)
+	if l.Body == l.End && !bytes.HasSuffix(header, []byte("\n\r\n")) && !bytes.HasSuffix(header, []byte("\n\n")) {
+		out = append(bytes.TrimRight(out, "\r\n"), "\r\n\r\n"...) // the part was nothing but a header
+	}
+	out = appendTransfer(out, transfer, text)
+	if bytes.HasSuffix(raw[:l.End], []byte("\r\n")) && !bytes.HasSuffix(out, []byte("\r\n")) {
+		out = append(out, "\r\n"...) // a message ends with a line end
+	}
+	return out
+}
+
+// fitsLines reports whether text can be sent as it is by a server that takes eight bits: its lines are short enough, and there is
+// no CR or LF alone.
+func fitsLines(text string) bool {
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if len(line) > MaxLine || strings.ContainsAny(line, "\r\n\x00") {
+			return false
+		}
+	}
+	return true
+}
