@@ -66,9 +66,9 @@ func (s *Service) CreateIdentity(ctx context.Context, t tenant.Tenant, one Ident
 	fresh := s.newIdentity(name, kind)
 	fresh.Set, fresh.Tags = one.Set, maps.Clone(one.Tags)
 	if kind == Domain {
-		fresh.DKIM, fresh.Selector, fresh.Key = true, one.Selector, one.Key
+		fresh.Selector, fresh.Key = one.Selector, one.Key
 	}
-	if err := s.checkIdentity(t, fresh); err != nil {
+	if err := s.checkIdentity(t, fresh); err != nil { // before a key is made: that takes long
 		return nil, err
 	}
 	if kind == Domain && fresh.Key == nil {
@@ -76,6 +76,7 @@ func (s *Service) CreateIdentity(ctx context.Context, t tenant.Tenant, one Ident
 			return nil, err
 		}
 	}
+	fresh.DKIM = fresh.Key != nil
 	return s.makeIdentity(ctx, t, name, func(now *Identity) (*Identity, error) {
 		if now != nil {
 			return nil, fault.New(fault.Exists, fault.EmailIdentity, "Email identity %s already exists.", name)

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"regexp"
@@ -121,10 +122,18 @@ func checkMailFrom(one *Identity) error {
 func checkKey(one *Identity) error {
 	const least, most = 1024, 2048
 	if one.Key == nil && one.Selector == "" {
+		if one.DKIM && one.Kind() == Domain {
+			return invalidIdentity("Domain %s is not verified for DKIM signing.", one.Name)
+		}
 		return nil
 	}
 	if len(one.Selector) > maxSelectorSize || !selectorForm.MatchString(one.Selector) {
 		return invalidIdentity("The DKIM selector must have 1 to %d letters, digits and hyphens, not %q.", maxSelectorSize, clip(one.Selector))
+	}
+	if old, err := x509.ParsePKCS1PrivateKey(one.Key); err == nil { // what older tools write
+		if one.Key, err = x509.MarshalPKCS8PrivateKey(old); err != nil {
+			return fmt.Errorf("write a DKIM key: %w", err)
+		}
 	}
 	key, err := x509.ParsePKCS8PrivateKey(one.Key)
 	if err != nil {

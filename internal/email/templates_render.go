@@ -74,6 +74,9 @@ func (d *desk) template(ctx context.Context, asked *Templated) (*Template, error
 	if asked.Inline != nil {
 		return asked.Inline, nil
 	}
+	if asked.Name == "" {
+		return nil, fault.New(fault.Invalid, fault.EmailParameter, "The template is missing.")
+	}
 	if d.stored == nil || d.stored.Name != asked.Name {
 		found, err := d.s.Template(ctx, d.t, asked.Name)
 		if err != nil {
