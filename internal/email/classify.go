@@ -13,8 +13,12 @@ const (
 	undetermined = "Undetermined"
 )
 
-// onSuppressionList is the subtype of bounces of recipients that were never tried, because their address is on the list.
-const onSuppressionList = "OnAccountSuppressionList"
+// The subtypes of bounces of recipients that were never tried, because their address is on a list: the account's, and the one
+// that SES has for all accounts, which only the simulator plays.
+const (
+	onSuppressionList = "OnAccountSuppressionList"
+	onGlobalList      = "Suppressed"
+)
 
 // statusForm is an enhanced status code. Source: RFC 3463 section 2.
 var statusForm = regexp.MustCompile(`^([245])\.([0-9]{1,3})\.([0-9]{1,3})$`)

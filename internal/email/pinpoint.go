@@ -147,7 +147,7 @@ func (w *recordWriter) pinpointMail(m *Message) {
 	w.object("mail")
 	w.text("message_id", m.ID)
 	w.integer("message_send_timestamp", m.Accepted.UnixMilli())
-	w.text("from_address", m.Source)
+	w.text("from_address", m.Sender)
 	w.texts("destination", m.Recipients)
 	w.boolean("headers_truncated", m.HeadersTruncated)
 	w.headers(m.Headers)

@@ -76,7 +76,7 @@ func (t *taken) sift() (listed []Reply, open []int, err error) {
 func (l suppressionList) learn(ctx context.Context, m *Message, set *configset.Set, h *happening) error {
 	reason := ""
 	switch {
-	case h.kind == event.EmailBounce && h.bounce.Type == permanent && h.bounce.SubType != onSuppressionList:
+	case h.kind == event.EmailBounce && h.bounce.Type == permanent && h.bounce.SubType != onSuppressionList && h.bounce.SubType != onGlobalList:
 		reason = suppressedForBounce
 	case h.kind == event.EmailComplaint && h.complaint.Type != "not-spam" && h.complaint.SubType != onSuppressionList:
 		reason = suppressedForComplaint
