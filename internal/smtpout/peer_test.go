@@ -51,6 +51,13 @@ type delivery struct {
 // newPeer starts a peer on loopback. edit changes it before that.
 func newPeer(tb testing.TB, edit func(*peer)) *peer {
 	tb.Helper()
+	_, all := listenOn(tb, "127.0.0.1")
+	return newPeerOn(tb, all[0], edit)
+}
+
+// newPeerOn starts a peer on this listener.
+func newPeerOn(tb testing.TB, l net.Listener, edit func(*peer)) *peer {
+	tb.Helper()
 	p := &peer{held: make(chan struct{}, 1000)}
 	p.server = smtp.NewServer(p)
 	p.server.Domain = "peer.example"
@@ -58,10 +65,6 @@ func newPeer(tb testing.TB, edit func(*peer)) *peer {
 	p.server.AllowInsecureAuth = true
 	if edit != nil {
 		edit(p)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
 	}
 	p.addr = l.Addr().String()
 	p.conns = &counted{Listener: l}
@@ -289,5 +292,3 @@ func TestRelayTakesAMail(t *testing.T) {
 		t.Errorf("what the relay got (-want +got):\n%s", diff)
 	}
 }
-
-

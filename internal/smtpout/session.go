@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (t *Transport) connect(ctx context.Context, h *host, at netip.AddrPort) (*s
 	if err != nil {
 		return nil, &setupError{
 			// RFC 3463: X.4.1, no answer from host.
-			said: ours(email.Deferred, "4.4.1", "connect to %s: %v", h.name, err).at(place{host: h.name, remote: at.Addr().String()}),
+			said: ours(email.Deferred, "4.4.1", "connect to %s: %s", h.name, reason(err)).at(place{host: h.name, remote: at.Addr().String()}),
 		}
 	}
 	s := &session{t: t, raw: conn, address: at, place: place{host: h.name, remote: at.Addr().String()}}
@@ -319,6 +320,9 @@ func reason(err error) string {
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return "timed out"
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Err.Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Sprint(op.Err)
