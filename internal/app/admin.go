@@ -17,7 +17,7 @@ func (a *App) adminHandler() http.Handler {
 	server := &admin.Server{
 		Version: a.version, Token: string(a.cfg.AdminToken), Gatherer: a.metrics, Log: a.log.With("room", "admin"),
 		Events: eventLog{a.store.Events()}, Deliveries: a.courier, Letters: a.store.DeadLetters(),
-		Destinations: operator{a}, Replayer: operator{a}, Carrier: a.carrier, Migrator: a,
+		Destinations: operator{a}, Replayer: operator{a}, Carrier: a.carrier, Migrator: a, Mails: mailbag{a},
 		Parts: []admin.Part{
 			{Name: "store", Check: a.storeStatus},
 			{Name: "deliveries", Check: a.deliveryStatus},
@@ -25,6 +25,9 @@ func (a *App) adminHandler() http.Handler {
 				return admin.PartStatus{Ready: true, State: "ok", Detail: a.speech}
 			}},
 			{Name: "carrier", Check: a.carrier.status},
+			{Name: "mail", Check: func() admin.PartStatus {
+				return admin.PartStatus{Ready: true, State: "ok", Detail: a.mail.words}
+			}},
 		},
 	}
 	return server.Handler()

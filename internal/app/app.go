@@ -28,6 +28,7 @@ import (
 	"tidings/internal/pinpoint"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
+	"tidings/internal/sink/cloudwatch"
 	"tidings/internal/sink/file"
 	"tidings/internal/sink/webhook"
 	"tidings/internal/voice"
@@ -51,12 +52,14 @@ type App struct {
 	courier   *fanout.Courier
 	router    *fanout.Router
 	carrier   carrier
+	mail      mail
 	runner    *voice.Runner
 	api       *listener
 	admin     *listener
 	version   string
 	speech    string // what speaks, for people
 
+	counters   *cloudwatch.Counters
 	awsMetrics *awssink.Metrics
 	reloads    *prometheus.CounterVec
 	reloading  sync.Mutex // guards drivers
@@ -89,17 +92,27 @@ func New(ctx context.Context, cfg *config.Config, version string, log *slog.Logg
 	if err := a.openPinpoint(); err != nil {
 		return nil, err
 	}
+	if err := a.openEmail(ctx); err != nil {
+		return nil, err
+	}
 	handler, err := a.openAPI(ctx, messages)
 	if err != nil {
 		return nil, err
 	}
-	if a.api, err = listen(cfg.Listen, cfg.TLS, a.withTopics(handler), log); err != nil {
+	if a.api, err = listen(cfg.Listen, cfg.TLS, a.withOthers(handler), log); err != nil {
 		return nil, err
 	}
 	if cfg.PublicURL == "" {
 		if err := a.topics.SetPublicURL(a.APIURL()); err != nil {
 			return nil, err
 		}
+	}
+	secret, err := a.store.Secret(ctx, "tracking-links")
+	if err != nil {
+		return nil, fmt.Errorf("secret of tracking links: %w", err)
+	}
+	if err := a.openTracking(secret); err != nil {
+		return nil, err
 	}
 	if a.admin, err = listen(cfg.Admin, config.TLS{}, a.adminHandler(), log); err != nil {
 		return nil, err
@@ -113,7 +126,7 @@ const grace = 15 * time.Second
 // Run serves until ctx ends, then stops in reverse order: first the listeners, so that
 // nothing new is accepted; last the store, so that everything accepted is on disk.
 func (a *App) Run(ctx context.Context) error {
-	a.log.Info("ready", "api", a.APIURL(), "admin", a.AdminURL(), "data", a.cfg.Data, "quotas", string(a.cfg.Quotas), "speech", a.speech, "carrier", a.carrier.words)
+	a.log.Info("ready", "api", a.APIURL(), "admin", a.AdminURL(), "data", a.cfg.Data, "quotas", string(a.cfg.Quotas), "speech", a.speech, "carrier", a.carrier.words, "mail", a.mail.words)
 	below := []lifecycle.Service{
 		{Name: "store", Grace: grace, Run: a.store.Run},
 		{Name: "courier", Grace: a.cfg.Delivery.Timeout + grace, Run: a.courier.Run},
@@ -121,11 +134,13 @@ func (a *App) Run(ctx context.Context) error {
 		{Name: "files", Grace: grace, Run: a.files.Run},
 		{Name: "alarms", Grace: grace, Run: a.alarms.Run},
 	}
-	err := lifecycle.Run(ctx, a.carrier.run(below,
+	mails, listeners := a.mail.services(a.cfg.Email.Drain)
+	below = append(below, mails...)
+	err := lifecycle.Run(ctx, a.carrier.run(below, append(listeners,
 		lifecycle.Service{Name: "calls", Grace: a.cfg.Voice.Drain + grace, Run: a.runner.Run},
 		lifecycle.Service{Name: "admin", Grace: grace, Run: a.admin.serve},
 		lifecycle.Service{Name: "api", Grace: grace, Run: a.api.serve},
-	)...)
+	)...)...)
 	return errors.Join(err, a.close())
 }
 
@@ -142,6 +157,7 @@ func (a *App) close() error {
 			_ = l.ln.Close() // closed already after Run
 		}
 	}
+	errs = append(errs, a.mail.close())
 	if a.sinks != nil {
 		errs = append(errs, a.sinks.Close())
 	}

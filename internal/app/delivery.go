@@ -11,6 +11,7 @@ import (
 	"tidings/internal/fanout"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
+	"tidings/internal/sink/cloudwatch"
 	"tidings/internal/sink/file"
 	"tidings/internal/sink/webhook"
 )
@@ -59,6 +60,7 @@ func (a *App) openSinks(ctx context.Context) (err error) {
 	if a.topics, err = webhook.OpenTopics(ctx, a.store, a.cfg.PublicURL, log); err != nil {
 		return fmt.Errorf("topics of webhooks: %w", err)
 	}
+	a.counters = cloudwatch.NewCounters(a.metrics)
 	a.awsMetrics, a.reloads = awssink.NewMetrics(a.metrics), newReloads(a.metrics)
 	if a.drivers, err = a.bind(a.cfg.Destinations); err != nil {
 		return err
@@ -83,12 +85,16 @@ func (a *App) directory() (fanout.Directory, error) {
 	return d, nil
 }
 
-// withTopics serves what SNS-shaped webhooks point to beside the AWS APIs.
-func (a *App) withTopics(api http.Handler) http.Handler {
+// withOthers serves, beside the AWS APIs, what SNS-shaped webhooks point to, and what mails do.
+func (a *App) withOthers(api http.Handler) http.Handler {
 	topics := a.topics.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/sns/") {
 			topics.ServeHTTP(w, r)
+			return
+		}
+		if a.mail.serves(r) {
+			a.mail.visits.ServeHTTP(w, r)
 			return
 		}
 		api.ServeHTTP(w, r)

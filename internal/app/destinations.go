@@ -9,8 +9,10 @@ import (
 
 	"tidings/internal/arn"
 	"tidings/internal/config"
+	"tidings/internal/configset"
 	"tidings/internal/sink"
 	"tidings/internal/sink/awssink"
+	"tidings/internal/sink/cloudwatch"
 	"tidings/internal/sink/kafka"
 	natssink "tidings/internal/sink/nats"
 	"tidings/internal/sink/webhook"
@@ -33,7 +35,7 @@ func (d *drivers) Close() error {
 
 // parts are what drivers share, whatever the list of bindings says.
 type parts struct {
-	files   sink.Driver
+	files   sink.Driver // of metrics, too
 	topics  *webhook.Topics
 	aws     *awssink.Metrics
 	log     *slog.Logger
@@ -43,8 +45,28 @@ type parts struct {
 // bind makes drivers of a list of bindings. Its error has every problem of the list.
 func (a *App) bind(list []config.Destination) (*drivers, error) {
 	return bind(list, parts{
-		files: a.files, topics: a.topics, aws: a.awsMetrics, log: a.log.With("room", "sinks"), version: a.version,
+		files: a.local(), topics: a.topics, aws: a.awsMetrics, log: a.log.With("room", "sinks"), version: a.version,
 	})
+}
+
+// localDriver serves what nothing else is bound to: records go to files, and metrics to this server's own as well.
+type localDriver struct{ files, metrics sink.Driver }
+
+func (d localDriver) of(t sink.Target) sink.Driver {
+	if t.Kind == configset.CloudWatch {
+		return d.metrics
+	}
+	return d.files
+}
+
+// Check asks the driver of the target.
+func (d localDriver) Check(t sink.Target) error { return d.of(t).Check(t) }
+
+// Open opens the target with its driver.
+func (d localDriver) Open(t sink.Target) (sink.Sink, error) { return d.of(t).Open(t) }
+
+func (a *App) local() sink.Driver {
+	return localDriver{files: a.files, metrics: cloudwatch.New(a.files, a.counters)}
 }
 
 // CheckDestinations reports what keeps the destinations of cfg, which is valid otherwise,
@@ -118,7 +140,7 @@ func (d *drivers) add(c *config.Destination, with parts) (sink.Binding, error) {
 
 func (d *drivers) aws(c *config.AWSDestination, match sink.Pattern, with parts) (sink.Driver, error) {
 	driver, err := awssink.New(awssink.Settings{
-		Endpoint: c.Endpoint, AssumeRole: c.AssumeRole, ExternalID: c.ExternalID,
+		Endpoint: c.Endpoint, AssumeRole: c.AssumeRole, ExternalID: c.ExternalID, Namespace: c.Namespace,
 		AccessKeyID: c.AccessKeyID, SecretAccessKey: string(c.SecretKey), SessionToken: string(c.SessionToken),
 		Metrics: with.aws, Logger: with.log,
 	})

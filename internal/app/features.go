@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"tidings/internal/account"
+	"tidings/internal/api/emailrest"
 	pinpointapi "tidings/internal/api/pinpoint"
+	"tidings/internal/api/ses"
 	"tidings/internal/api/smsvoice"
 	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/sigv4"
-	"tidings/internal/configset"
 	"tidings/internal/fanout"
 	"tidings/internal/natsstore"
 	"tidings/internal/quota"
@@ -149,11 +150,14 @@ func (a *App) openAPI(ctx context.Context, messages *voice.Service) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	a.sets = &configset.Service{Store: a.store.ConfigurationSets(), Limits: a.limits, Check: a.reachable}
+	rest := emailrest.Config{Sets: a.mail.sets, Mail: a.mail.service, Tokens: tokens, Rates: a.cfg.RequestRates}
 	return awsapi.NewHandler(awsapi.Options{
 		Families: []awsapi.Family{
 			smsvoice.New(smsvoice.Config{Sets: a.sets, Voice: messages, Tokens: tokens, Rates: a.cfg.RequestRates}),
 			pinpointapi.New(pinpointapi.Config{Apps: a.apps, Tokens: tokens, Rates: a.cfg.RequestRates}),
+			emailrest.NewPinpointEmail(rest),
+			emailrest.NewV2(rest),
+			ses.New(ses.Config{Sets: a.mail.sets, Mail: a.mail.service, Tokens: tokens, Rates: a.cfg.RequestRates}),
 		},
 		Verifier:   sigv4.New(a.accounts, nil),
 		CORSOrigin: a.cfg.CORSOrigin,

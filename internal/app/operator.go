@@ -76,9 +76,11 @@ func (o operator) Test(ctx context.Context, trial admin.Trial) (admin.TrialResul
 		return admin.TrialResult{}, err
 	}
 	result := admin.TrialResult{Driver: o.app.sinks.Name(target), Message: id, Record: record}
-	err = o.deliver(ctx, target, event.Event{
-		ID: id + "/test", Type: "test.event", Time: now, Tenant: target.Tenant, Set: "test", Message: id, Record: record,
-	})
+	e := event.Event{ID: id + "/test", Type: "test.event", Time: now, Tenant: target.Tenant, Set: "test", Message: id, Record: record}
+	if target.Kind == configset.CloudWatch { // which counts mails, and takes nothing else
+		e.Type = event.EmailSend
+	}
+	err = o.deliver(ctx, target, e)
 	result.Took = time.Since(now).Seconds()
 	if err != nil {
 		result.Error, result.Final = err.Error(), errors.Is(err, sink.ErrPermanent)
@@ -94,9 +96,12 @@ func (o operator) target(trial admin.Trial) (sink.Target, error) {
 		return sink.Target{}, fmt.Errorf("arn: %w", err)
 	}
 	want.Tenant = tenant.Tenant{Account: want.ARN.Account, Region: want.ARN.Region}
+	if want.ARN.Service == "cloudwatch" {
+		want.Kind = configset.CloudWatch
+	}
 	for key, set := range o.app.store.ConfigurationSets().All() {
 		for i := range set.Destinations {
-			t, err := sink.NewTarget(key.Tenant, set.Destinations[i].Destination)
+			t, err := sink.NewTarget(key.Tenant, set.Destinations[i].Destination, set.Destinations[i].Dimensions...)
 			if err == nil && t.ARN == want.ARN && (want.Role == "" || t.Role == want.Role) {
 				return t, nil
 			}

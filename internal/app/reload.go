@@ -63,7 +63,7 @@ func (a *App) reload(cfg *config.Config, loaded error) error {
 }
 
 // fallback serves what no binding matches.
-func (a *App) fallback() sink.Binding { return sink.Binding{Name: "file", Driver: a.files} }
+func (a *App) fallback() sink.Binding { return sink.Binding{Name: "file", Driver: a.local()} }
 
 // changedKeys lists the top-level keys that differ, but for those that a reload applies.
 func changedKeys(was, is *config.Config) []string {

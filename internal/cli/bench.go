@@ -18,6 +18,7 @@ type benchCmds struct {
 	Send   benchSendCmd   `cmd:"" help:"Signed, durable SendVoiceMessage: requests per second and latency."`
 	Sets   benchSetsCmd   `cmd:"" help:"Create and read configuration sets: requests per second and latency."`
 	Calls  benchCallsCmd  `cmd:"" help:"Calls through a SIP trunk, from the API to the final event on disk: calls per second."`
+	Emails benchEmailsCmd `cmd:"" help:"SendEmail, from the API to the outcome and its events: mails per second."`
 	Events benchEventsCmd `cmd:"" help:"PutEvents, from the API to the event stream: events per second."`
 }
 

@@ -37,6 +37,7 @@ type commands struct {
 	Destinations destinationsCmds `cmd:"" help:"See and try what events are delivered to."`
 	Replay       replayCmd        `cmd:"" help:"Deliver events of the log again."`
 	Trunks       trunksCmd        `cmd:"" help:"Show the ways into the telephone network and how they are doing."`
+	Mail         mailCmds         `cmd:"" help:"Look at simulated mail, and set up real mail."`
 	Import       importCmds       `cmd:"" help:"Make what AWS had, from what the AWS CLI has printed of it."`
 	Export       exportCmds       `cmd:"" help:"Print what there is, as the AWS CLI would."`
 	Status       statusCmd        `cmd:"" help:"Show the state of each part of a running server."`

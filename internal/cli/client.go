@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,16 +62,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, in, out any) 
 			return err
 		}
 	}
-	req, err := c.request(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
+	resp, text, err := c.do(ctx, method, path, "application/json", body)
 	if err != nil {
 		return err
 	}
@@ -84,13 +77,44 @@ func (c *apiClient) call(ctx context.Context, method, path string, in, out any) 
 	return json.Unmarshal(text, out)
 }
 
-func (c *apiClient) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+// form sends one operation of an API that speaks the Query protocol.
+func (c *apiClient) form(ctx context.Context, in url.Values) error {
+	resp, text, err := c.do(ctx, http.MethodPost, "/", "application/x-www-form-urlencoded; charset=utf-8", []byte(in.Encode()))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		var why struct {
+			Error struct{ Code, Message string }
+		}
+		_ = xml.Unmarshal(text, &why) // the status says enough if the body is not XML
+		return &apiError{resp.StatusCode, why.Error.Code, why.Error.Message}
+	}
+	return nil
+}
+
+// do sends a request and reads the whole answer.
+func (c *apiClient) do(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, []byte, error) {
+	req, err := c.request(ctx, method, path, contentType, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	return resp, text, err
+}
+
+func (c *apiClient) request(ctx context.Context, method, path, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", contentType)
 	}
 	sum := sha256.Sum256(body)
 	err = c.signer.SignHTTP(ctx, c.credentials, req, hex.EncodeToString(sum[:]), c.service, c.region, time.Now())

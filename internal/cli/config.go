@@ -33,7 +33,7 @@ func (c configCheckCmd) Run(w World) error {
 	if err := cfg.Validate(w.Getenv); err != nil {
 		return misuse{fmt.Errorf("%s:\n%w", c.File, err)}
 	}
-	if err := errors.Join(app.CheckDestinations(cfg), app.CheckTrunks(cfg)); err != nil {
+	if err := errors.Join(app.CheckDestinations(cfg), app.CheckTrunks(cfg), app.CheckEmail(cfg)); err != nil {
 		return misuse{fmt.Errorf("%s:\n%w", c.File, err)}
 	}
 	_, err = fmt.Fprintf(w.Stdout, "%s: good\n", c.File)

@@ -28,6 +28,7 @@ type AWSDestination struct {
 	Endpoint     string `yaml:"endpoint"`      // "" = AWS itself, in the region of the ARN
 	AssumeRole   bool   `yaml:"assume_role"`   // publish with the role of the event destination
 	ExternalID   string `yaml:"external_id"`   // sent with every AssumeRole; "" = the account that owns the destination
+	Namespace    string `yaml:"namespace"`     // of metrics; "" = SelfHosted/SES
 	AccessKeyID  string `yaml:"access_key_id"` // "" = the default chain of the AWS SDK
 	SecretKey    Secret `yaml:"secret_access_key"`
 	SessionToken Secret `yaml:"session_token"`

@@ -86,7 +86,7 @@ var rooms = map[string][]string{
 	"awscli":      {"arn", "configset"},
 	"admin":       {"awscli", "configset", "event", "fanout", "fault", "tenant", "voice"},
 	"app":         {everything},
-	"cli":         {"admin", "app", "awscli", "config", "event", "phone", "quota", "simulator"},
+	"cli":         {"admin", "app", "awscli", "config", "event", "mailsim", "phone", "quota", "simulator", "smtpin"},
 	"cmd/tidings": {"cli"},
 	"deps":        {},
 }
