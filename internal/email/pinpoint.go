@@ -59,48 +59,28 @@ func appOf(t tenant.Tenant, text string) (ownedApp, bool) {
 }
 
 // pinpointWord returns what the record of h calls it behind "_email."; "" = there is no such record.
-// Source: Amazon Pinpoint Developer Guide, "Email events", event_type.
 func pinpointWord(h *happening) string {
-	switch h.kind {
-	case event.EmailSend:
-		return "send"
-	case event.EmailDelivery:
-		return "delivered"
-	case event.EmailBounce:
-		switch h.bounce.Type {
-		case permanent:
-			return "hardbounce"
-		case transient:
-			return "softbounce"
-		}
-		return "" // nobody knows which of the two it is
-	case event.EmailComplaint:
-		return "complaint"
-	case event.EmailReject:
-		return "rejected"
-	case event.EmailOpen:
-		return "open"
-	case event.EmailClick:
-		return "click"
-	case event.EmailRenderingFailure:
-		return "rendering_failure"
+	switch {
+	case h.bounce == nil:
+		return recordForms[h.kind].pinpoint
+	case h.bounce.Type == permanent:
+		return "hardbounce"
+	case h.bounce.Type == transient:
+		return "softbounce"
 	default:
-		return ""
+		return "" // nobody knows which of the two it is
 	}
 }
 
 // pinpointFeedback returns the attribute feedback of the record.
 func pinpointFeedback(h *happening) string {
-	switch h.kind {
-	case event.EmailSend:
-		return "received"
-	case event.EmailOpen:
-		return "opened"
-	case event.EmailClick:
+	if h.visit != nil && h.visit.link != "" {
 		return h.visit.link
-	default:
-		return pinpointWord(h)
 	}
+	if word := recordForms[h.kind].feedback; word != "" {
+		return word
+	}
+	return pinpointWord(h)
 }
 
 // pinpointRecord returns the JSON object that Pinpoint would write into the app's event stream. event_timestamp is when the
@@ -135,7 +115,7 @@ func (r Recorder) pinpointRecord(m *Message, h *happening, app, client string) [
 	w.object("email_channel")
 	w.object("mail_event")
 	w.pinpointMail(m)
-	r.pinpointNews(w, m, h)
+	recordForms[h.kind].pinpointNews(w, r, m, h)
 	w.close()
 	w.close()
 	w.close()
@@ -159,47 +139,19 @@ func (w *recordWriter) pinpointMail(m *Message) {
 	w.close()
 }
 
-// pinpointNews writes the object beside mail.
-func (r Recorder) pinpointNews(w *recordWriter, m *Message, h *happening) {
-	switch h.kind {
-	case event.EmailDelivery:
-		w.object("delivery")
-		w.text("smtp_response", h.reply.Text)
-		w.text("reporting_mta", r.host())
-		w.texts("recipients", h.recipients)
-		w.integer("processing_time_millis", h.at.Sub(m.Accepted).Milliseconds())
-	case event.EmailBounce:
-		w.pinpointBounce(h)
-	case event.EmailComplaint:
-		w.object("complaint")
-		w.addresses("complained_recipients", "email_address", h.recipients)
-		w.text("feedback_id", feedbackID(h))
-		w.given("user_agent", h.complaint.UserAgent)
-		w.given("complaint_feedback_type", h.complaint.Type)
-	case event.EmailReject:
-		w.object("reject")
-		w.text("reason", h.reason)
-	case event.EmailOpen:
-		w.object("open")
-		w.text("ip_address", h.visit.IP)
-		w.text("user_agent", h.visit.UserAgent)
-	case event.EmailClick:
-		w.object("click")
-		w.text("ip_address", h.visit.IP)
-		w.text("user_agent", h.visit.UserAgent)
-		w.text("link", h.visit.link)
-		w.lists("link_tags", h.visit.tags)
-	case event.EmailRenderingFailure:
-		w.object("rendering_failure")
-		w.text("error_message", m.Failure)
-		w.text("template_name", m.Template)
-	default:
-		w.object("send")
-	}
+// The objects that stand beside mail in the records of Pinpoint.
+// Source: Amazon Pinpoint Developer Guide, "Email events".
+
+func pinpointDelivery(w *recordWriter, r Recorder, m *Message, h *happening) {
+	w.object("delivery")
+	w.text("smtp_response", h.reply.Text)
+	w.text("reporting_mta", r.host())
+	w.texts("recipients", h.recipients)
+	w.integer("processing_time_millis", h.at.Sub(m.Accepted).Milliseconds())
 	w.close()
 }
 
-func (w *recordWriter) pinpointBounce(h *happening) {
+func pinpointBounce(w *recordWriter, _ Recorder, _ *Message, h *happening) {
 	b := h.bounce
 	w.object("bounce")
 	w.text("bounce_type", b.Type)
@@ -216,4 +168,37 @@ func (w *recordWriter) pinpointBounce(h *happening) {
 	w.closeList()
 	w.text("feedback_id", feedbackID(h))
 	w.given("reporting_mta", b.reporter)
+	w.close()
+}
+
+func pinpointComplaint(w *recordWriter, _ Recorder, _ *Message, h *happening) {
+	w.object("complaint")
+	w.addresses("complained_recipients", "email_address", h.recipients)
+	w.text("feedback_id", feedbackID(h))
+	w.given("user_agent", h.complaint.UserAgent)
+	w.given("complaint_feedback_type", h.complaint.Type)
+	w.close()
+}
+
+func pinpointOpen(w *recordWriter, _ Recorder, _ *Message, h *happening) {
+	w.object("open")
+	w.text("ip_address", h.visit.IP)
+	w.text("user_agent", h.visit.UserAgent)
+	w.close()
+}
+
+func pinpointClick(w *recordWriter, _ Recorder, _ *Message, h *happening) {
+	w.object("click")
+	w.text("ip_address", h.visit.IP)
+	w.text("user_agent", h.visit.UserAgent)
+	w.text("link", h.visit.link)
+	w.lists("link_tags", h.visit.tags)
+	w.close()
+}
+
+func pinpointFailure(w *recordWriter, _ Recorder, m *Message, _ *happening) {
+	w.object("rendering_failure")
+	w.text("error_message", m.Failure)
+	w.text("template_name", m.Template)
+	w.close()
 }

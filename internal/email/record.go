@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ type visitNews struct {
 	tags map[string][]string // of the link
 }
 
-// Events makes the events for what happened to m: none for a message without a configuration set, else one for each
+// events makes the events for what happened to m: none for a message without a configuration set, else one for each
 // happening and a second one for each app that an event destination of the set names, which may be nil.
 func (r Recorder) events(m *Message, set *configset.Set, all ...happening) []event.Event {
 	if m.Set == "" {
@@ -66,52 +67,43 @@ func (r Recorder) events(m *Message, set *configset.Set, all ...happening) []eve
 	return events
 }
 
-// record returns the JSON object that SES would send. Members stand in the order of its samples.
-// Source: SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS".
+// recordForm is how records tell of one type of event.
+type recordForm struct {
+	name      string // eventType of SES
+	newsFirst bool   // the object with the news stands before mail
+	news      func(w *recordWriter, r Recorder, m *Message, h *happening)
+
+	pinpoint     string // event_type of Pinpoint behind "_email."; "" = it depends on the news
+	feedback     string // attribute of Pinpoint; "" = as event_type, or it depends on the news
+	pinpointNews func(w *recordWriter, r Recorder, m *Message, h *happening)
+}
+
+// recordForms has each type of event of this channel. Members stand in the order of the samples.
+// Source: SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"; Amazon Pinpoint Developer Guide,
+// "Email events".
+var recordForms = map[event.Type]recordForm{
+	event.EmailSend:             {"Send", false, sesSend, "send", "received", sesSend},
+	event.EmailDelivery:         {"Delivery", false, sesDelivery, "delivered", "", pinpointDelivery},
+	event.EmailBounce:           {"Bounce", true, sesBounce, "", "", pinpointBounce},
+	event.EmailComplaint:        {"Complaint", true, sesComplaint, "complaint", "", pinpointComplaint},
+	event.EmailReject:           {"Reject", false, sesReject, "rejected", "", sesReject},
+	event.EmailOpen:             {"Open", false, sesOpen, "open", "opened", pinpointOpen},
+	event.EmailClick:            {"Click", true, sesClick, "click", "", pinpointClick},
+	event.EmailRenderingFailure: {"Rendering Failure", false, sesFailure, "rendering_failure", "", pinpointFailure},
+}
+
+// record returns the JSON object that SES would send.
 func (r Recorder) record(m *Message, h *happening) []byte {
+	form := recordForms[h.kind]
 	w := &recordWriter{buf: make([]byte, 0, 1536)}
 	w.open()
-	switch h.kind {
-	case event.EmailSend:
-		w.text("eventType", "Send")
+	w.text("eventType", form.name)
+	if !form.newsFirst {
 		w.mail(m, h)
-		w.object("send")
-		w.close()
-	case event.EmailDelivery:
-		w.text("eventType", "Delivery")
+	}
+	form.news(w, r, m, h)
+	if form.newsFirst {
 		w.mail(m, h)
-		r.delivery(w, m, h)
-	case event.EmailBounce:
-		w.text("eventType", "Bounce")
-		w.bounce(h)
-		w.mail(m, h)
-	case event.EmailComplaint:
-		w.text("eventType", "Complaint")
-		w.complaint(h)
-		w.mail(m, h)
-	case event.EmailReject:
-		w.text("eventType", "Reject")
-		w.mail(m, h)
-		w.object("reject")
-		w.text("reason", h.reason)
-		w.close()
-	case event.EmailOpen:
-		w.text("eventType", "Open")
-		w.mail(m, h)
-		w.object("open")
-		w.visit(h)
-		w.close()
-	case event.EmailClick:
-		w.text("eventType", "Click")
-		w.click(h)
-		w.mail(m, h)
-	default:
-		w.text("eventType", "Rendering Failure")
-		w.mail(m, h)
-		w.object("failure")
-		w.text("errorMessage", m.Failure)
-		w.text("templateName", m.Template)
-		w.close()
 	}
 	w.close()
 	return w.buf
@@ -177,9 +169,9 @@ func tagsAt(m *Message, h *happening) map[string][]string {
 	if h.reply == nil || h.reply.LocalIP == "" && h.reply.TLS == "" {
 		return m.Tags
 	}
-	tags := make(map[string][]string, len(m.Tags)+2)
-	for name, values := range m.Tags {
-		tags[name] = values
+	tags := maps.Clone(m.Tags)
+	if tags == nil {
+		tags = map[string][]string{}
 	}
 	if h.reply.LocalIP != "" {
 		tags[tagOutgoingIP] = []string{h.reply.LocalIP}
@@ -188,90 +180,6 @@ func tagsAt(m *Message, h *happening) map[string][]string {
 		tags[tagOutgoingTLS] = []string{h.reply.TLS}
 	}
 	return tags
-}
-
-func (r Recorder) delivery(w *recordWriter, m *Message, h *happening) {
-	w.object("delivery")
-	w.time("timestamp", h.at)
-	w.integer("processingTimeMillis", h.at.Sub(m.Accepted).Milliseconds())
-	w.texts("recipients", h.recipients)
-	w.text("smtpResponse", h.reply.Text)
-	w.given("remoteMtaIp", h.reply.RemoteIP)
-	w.text("reportingMTA", r.host())
-	w.close()
-}
-
-func (w *recordWriter) bounce(h *happening) {
-	b := h.bounce
-	w.object("bounce")
-	w.text("bounceType", b.Type)
-	w.text("bounceSubType", b.SubType)
-	w.list("bouncedRecipients")
-	for _, address := range h.recipients {
-		w.open()
-		w.text("emailAddress", address)
-		w.given("action", b.action)
-		w.given("status", b.status)
-		w.given("diagnosticCode", b.diagnostic)
-		w.close()
-	}
-	w.closeList()
-	w.time("timestamp", h.at)
-	w.text("feedbackId", feedbackID(h))
-	if b.reporter != "" {
-		w.text("reportingMTA", "dsn; "+b.reporter)
-	}
-	w.close()
-}
-
-func (w *recordWriter) complaint(h *happening) {
-	c := h.complaint
-	w.object("complaint")
-	w.addresses("complainedRecipients", "emailAddress", h.recipients)
-	w.time("timestamp", h.at)
-	w.text("feedbackId", feedbackID(h))
-	if c.SubType == "" {
-		w.null("complaintSubType")
-	} else {
-		w.text("complaintSubType", c.SubType)
-	}
-	w.given("userAgent", c.UserAgent)
-	w.given("complaintFeedbackType", c.Type)
-	if !c.Arrived.IsZero() {
-		w.time("arrivalDate", c.Arrived)
-	}
-	w.close()
-}
-
-// addresses writes a list of objects with one member each.
-func (w *recordWriter) addresses(key, member string, all []string) {
-	w.list(key)
-	for _, address := range all {
-		w.open()
-		w.text(member, address)
-		w.close()
-	}
-	w.closeList()
-}
-
-func (w *recordWriter) visit(h *happening) {
-	w.text("ipAddress", h.visit.IP)
-	w.time("timestamp", h.at)
-	w.text("userAgent", h.visit.UserAgent)
-}
-
-func (w *recordWriter) click(h *happening) {
-	w.object("click")
-	w.text("ipAddress", h.visit.IP)
-	w.text("link", h.visit.link)
-	if len(h.visit.tags) == 0 {
-		w.null("linkTags")
-	} else {
-		w.lists("linkTags", h.visit.tags)
-	}
-	w.time("timestamp", h.at)
-	w.text("userAgent", h.visit.UserAgent)
-	w.close()
 }
 
 func (r Recorder) host() string {

@@ -222,7 +222,10 @@ func (w *runWorld) live(ctx context.Context, end runEnd, quiet bool) {
 		defer close(returned)
 		_ = r.Run(ctx)
 	}()
-	for step := end.after / 100; end.after > 0 && !(quiet && w.quiet()) && !w.dead(l); end.after -= step {
+	for step := end.after / 100; end.after > 0 && !w.dead(l); end.after -= step {
+		if quiet && w.quiet() {
+			break
+		}
 		time.Sleep(step)
 		synctest.Wait()
 	}
