@@ -22,11 +22,15 @@ func forPeople(message part, leaves []part) (r Report, ok bool) {
 	return r, true
 }
 
+// maxPlain is how much of a text is looked at: it is read once for each recipient.
+const maxPlain = 64 << 10
+
 // plainText returns the first text of a message.
 func plainText(leaves []part) []byte {
 	for _, p := range leaves {
 		if p.kind == "text/plain" || p.kind == "" {
-			return p.content()
+			text := p.content()
+			return text[:min(len(text), maxPlain)]
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -165,7 +166,9 @@ type conn struct {
 	mu         sync.Mutex
 	budget     int64 // octets that may come before the next message
 	messages   int   // under way: 0 or 1
-	hungUp     bool
+	hungUp     bool  // nothing more is read
+	broken     bool  // a read has failed
+	probed     bool  // reads fail for now
 	errors     int
 	authErrors int
 }
@@ -178,17 +181,22 @@ func beneath(c net.Conn) *conn {
 	return c.(*conn)
 }
 
-// Read counts what is read.
+// Read counts what is read. Whoever was too late once gets no more time: go-smtp takes half a line for a line.
 func (c *conn) Read(p []byte) (int, error) {
 	c.mu.Lock()
-	over := c.hungUp
+	over, probed := c.hungUp, c.probed
 	c.mu.Unlock()
-	if over {
+	switch {
+	case probed:
+		return 0, os.ErrDeadlineExceeded
+	case over:
 		return 0, io.EOF
 	}
 	n, err := c.Conn.Read(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.hungUp = c.hungUp || errors.Is(err, os.ErrDeadlineExceeded)
+	c.broken = c.broken || err != nil
 	if c.messages == 0 {
 		if c.budget -= int64(n); c.budget < 0 {
 			return 0, errChatter
@@ -219,6 +227,28 @@ func (c *conn) Close() error {
 
 // end ends the connection unless a message is under way. The client is told.
 func (c *conn) end() { _ = c.SetReadDeadline(time.Now().Add(idle)) }
+
+// whole reports whether a message that came in chunks came to its end, and not just to that of the connection: go-smtp 0.25
+// takes the one for the other. top is the connection as go-smtp has it, which must not be read meanwhile.
+func (c *conn) whole(top net.Conn) bool {
+	c.mu.Lock()
+	broken := c.broken
+	c.probed = true
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.probed = false
+	}()
+	encrypted, ok := top.(*tls.Conn)
+	if broken || !ok {
+		return !broken
+	}
+	// The end of TLS is not seen here, but read before anything else. If instead there is something, it is lost: the client
+	// did not wait for the reply, and has to come again.
+	_, err := encrypted.Read(make([]byte, 1))
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
 
 // hangUp lets the connection end after the reply that is under way.
 func (c *conn) hangUp() {

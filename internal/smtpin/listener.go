@@ -141,7 +141,8 @@ var (
 )
 
 // receive reads a message and works on it.
-func (l *Listener) receive(c *conn, r io.Reader, work func(ctx context.Context, raw []byte) *smtp.SMTPError) error {
+func (l *Listener) receive(top net.Conn, r io.Reader, work func(ctx context.Context, raw []byte) *smtp.SMTPError) error {
+	c := beneath(top)
 	finish, ok := c.begin()
 	if !ok {
 		return errStopping
@@ -166,6 +167,11 @@ func (l *Listener) receive(c *conn, r io.Reader, work func(ctx context.Context, 
 			l.s.Metrics.message(l.name, failed)
 			return l.unread(c, err)
 		}
+	}
+	if _, chunks := r.(*io.PipeReader); chunks && !c.whole(top) {
+		c.hangUp()
+		l.s.Metrics.message(l.name, failed)
+		return errBroken
 	}
 	return work(l.work, raw.Bytes())
 }

@@ -42,7 +42,7 @@ func returningOn(ln net.Listener, s Returning) *Listener {
 		s.Domain = s.Paths.Domain()
 	}
 	l := open(ln, "feedback", s.Settings, false, func(l *Listener, c *smtp.Conn) smtp.Session {
-		return &returning{l: l, s: &s, conn: beneath(c.Conn())}
+		return &returning{l: l, s: &s, smtp: c, conn: beneath(c.Conn())}
 	})
 	l.server.MaxRecipients = 100 // RFC 5321 4.5.3.1.8: no fewer
 	l.server.EnableSMTPUTF8 = true
@@ -53,6 +53,7 @@ func returningOn(ln net.Listener, s Returning) *Listener {
 type returning struct {
 	l    *Listener
 	s    *Returning
+	smtp *smtp.Conn
 	conn *conn
 
 	null bool     // the sender is <>: nobody wants an answer
@@ -94,7 +95,7 @@ func (s *returning) Rcpt(to string, _ *smtp.RcptOptions) error {
 // Data takes the message.
 func (s *returning) Data(r io.Reader) error {
 	brought := *s // Reset may come while a chunked message is read
-	return s.l.receive(s.conn, r, func(ctx context.Context, raw []byte) *smtp.SMTPError {
+	return s.l.receive(s.smtp.Conn(), r, func(ctx context.Context, raw []byte) *smtp.SMTPError {
 		result, reply := brought.take(ctx, raw)
 		s.s.Metrics.message(s.l.name, result)
 		return reply

@@ -185,7 +185,7 @@ func (s *submission) failed(reply *smtp.SMTPError) error {
 // Data takes the message.
 func (s *submission) Data(r io.Reader) error {
 	from, to := s.from, s.to
-	return s.l.receive(s.conn, r, func(ctx context.Context, raw []byte) *smtp.SMTPError {
+	return s.l.receive(s.smtp.Conn(), r, func(ctx context.Context, raw []byte) *smtp.SMTPError {
 		return s.send(ctx, from, to, raw)
 	})
 }

@@ -1,0 +1,7 @@
+package smtpin
+
+// Listeners on whatever a test listens on.
+var (
+	SubmissionOn = submissionOn
+	ReturningOn  = returningOn
+)
