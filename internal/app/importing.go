@@ -57,9 +57,6 @@ func (a *App) Import(ctx context.Context, in admin.Import) (admin.Imported, erro
 	for i := 0; i < len(b.Sets) && err == nil; i++ {
 		err = im.takeSet(ctx, b.Sets[i])
 	}
-	if b.Service == awscli.SES && len(b.Sets) > 0 {
-		im.warn("configuration sets of e-mail are kept and can be exported; they have no effect until this server has an API for e-mail")
-	}
 	return im.done, err
 }
 

@@ -277,14 +277,14 @@ func TestImportEmail(t *testing.T) {
 	if n := done.Count(admin.ImportCreated); n != 4 || len(done.Items) != 4 {
 		t.Errorf("Import = %q, want the set and all it has", summary(done))
 	}
-	if len(done.Warnings) != 1 || !strings.Contains(done.Warnings[0], "no effect until this server has an API for e-mail") {
-		t.Errorf("warnings = %q, want one about e-mail", done.Warnings)
+	if len(done.Warnings) != 0 {
+		t.Errorf("warnings = %q, want none", done.Warnings)
 	}
 	same(t, "export", emailBatch(), export(t, a, awscli.SES, awscli.Owner{}))
 	if b := export(t, a, awscli.SMSVoice, awscli.Owner{}); len(b.Sets) != 0 {
 		t.Errorf("the sets of calls are %+v, want none", b.Sets)
 	}
-	// Operators see where metrics would go, if nowhere yet.
+	// Operators see where metrics go.
 	list, _ := operator{a}.List()
 	if len(list) != 3 || !slices.ContainsFunc(list, func(s fanout.SubscriberStatus) bool {
 		return s.Destination == here.Account+"/us-east-1/email/news/metrics"
