@@ -67,8 +67,9 @@ func (t *taken) conclude(replies []Reply) ending {
 func (t *taken) postpone(reply Reply) {
 	t.s.Last = reply
 	t.s.Last.Recipients = nil
+	const level = slog.LevelInfo
 	attrs := append(t.logAttrs(len(reply.Recipients)), replyAttrs(&reply, t.r.Personal)...)
-	t.r.logger().LogAttrs(context.Background(), slog.LevelInfo, "mail deferred", attrs...)
+	t.r.logger().LogAttrs(context.Background(), level, "mail deferred", attrs...)
 }
 
 // settle brings outcomes to disk, tells of them, and says how the message is handed back. What is on disk meanwhile is due at
@@ -201,6 +202,7 @@ func countsOf(h *happening) Counts {
 
 // logOutcome writes the line of the log that tells what became of recipients.
 func (t *taken) logOutcome(kind event.Type, recipients int, reply *Reply) {
+	const level = slog.LevelInfo
 	attrs := append(t.logAttrs(recipients), slog.String("outcome", wordOf(kind)))
 	if reply != nil {
 		attrs = append(attrs, replyAttrs(reply, t.r.Personal)...)
@@ -208,7 +210,7 @@ func (t *taken) logOutcome(kind event.Type, recipients int, reply *Reply) {
 			attrs = append(attrs, slog.Any("to", addressesOf(t.m, reply.Recipients)))
 		}
 	}
-	t.r.logger().LogAttrs(context.Background(), slog.LevelInfo, "mail", attrs...)
+	t.r.logger().LogAttrs(context.Background(), level, "mail", attrs...)
 }
 
 func (t *taken) logAttrs(recipients int) []slog.Attr {

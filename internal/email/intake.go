@@ -187,15 +187,16 @@ func (in *Intake) take(ctx context.Context, word string, m *Message, h happening
 		in.Registry.Count(m.Tenant, h.at, add)
 	}
 	in.Metrics.cameBack(word, backPublished)
-	in.report(ctx, word, m, &h)
+	in.report(word, m, &h)
 	return nil
 }
 
 // report writes the line of the log that tells what came back. Opens and clicks are too many for that.
-func (in *Intake) report(ctx context.Context, word string, m *Message, h *happening) {
+func (in *Intake) report(word string, m *Message, h *happening) {
 	if in.Log == nil || h.visit != nil {
 		return
 	}
+	const level = slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("message", m.ID), slog.String("account", m.Tenant.Account), slog.String("region", m.Tenant.Region),
 		slog.String("set", m.Set), slog.String("kind", word), slog.Int("recipients", len(h.recipients)),
@@ -206,7 +207,7 @@ func (in *Intake) report(ctx context.Context, word string, m *Message, h *happen
 	if in.Personal {
 		attrs = append(attrs, slog.Any("to", h.recipients))
 	}
-	in.Log.LogAttrs(ctx, slog.LevelInfo, "mail came back", attrs...)
+	in.Log.LogAttrs(context.Background(), level, "mail came back", attrs...)
 }
 
 // whom returns the recipients of m that an address of a report means, in the client's spelling. It reports false if that is not
