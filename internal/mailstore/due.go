@@ -54,6 +54,7 @@ func newSpool(maxMemory int64) *spool {
 func (s *spool) read(tx *bbolt.Tx) error {
 	states, heads := tx.Bucket(bucketStates).Cursor(), tx.Bucket(bucketHeads)
 	stateKey, state := states.First()
+	now := time.Now().UnixMilli() // nothing new waits for a clock that was set back
 	return tx.Bucket(bucketBodies).ForEach(func(k, v []byte) error {
 		id := string(k)
 		for stateKey != nil && string(stateKey) < id {
@@ -68,7 +69,7 @@ func (s *spool) read(tx *bbolt.Tx) error {
 			m.due = due
 		}
 		if m.due == 0 {
-			m.due = acceptedOf(heads.Get(k))
+			m.due = min(acceptedOf(heads.Get(k)), now)
 		}
 		s.seq++
 		s.messages++
@@ -80,10 +81,12 @@ func (s *spool) read(tx *bbolt.Tx) error {
 
 // add takes up what was put on disk.
 func (s *spool) add(letters []letter) {
+	now := time.Now().UnixMilli()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range letters {
 		m := letters[i].mail
+		m.due = min(m.due, now)
 		m.seq = s.seq
 		s.seq++
 		s.messages++

@@ -3,6 +3,7 @@ package mailstore
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
 	"tidings/internal/email"
@@ -19,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if code, ok := child(); ok {
+		os.Exit(code)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -137,3 +142,34 @@ func delivered() email.State {
 }
 
 func diff(want, got any) string { return cmp.Diff(want, got, cmpopts.EquateEmpty()) }
+
+// settled returns when all changes that were made before are on disk.
+func settled(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.commit(within(t), &change{edit: func(*batch, *change) error { return nil }}); err != nil {
+		t.Fatalf("commit of nothing = %v, want nil", err)
+	}
+}
+
+// keys counts the keys of a bucket.
+func keys(t testing.TB, s *Store, bucket []byte) (n int) {
+	t.Helper()
+	err := s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucket).ForEach(func(_, _ []byte) error { n++; return nil })
+	})
+	if err != nil {
+		t.Fatalf("View = %v, want nil", err)
+	}
+	return n
+}
+
+// waits fails the test if the store would hand out a mail now.
+func waits(t testing.TB, s *Store) {
+	t.Helper()
+	settled(t, s)
+	s.spool.mu.Lock()
+	defer s.spool.mu.Unlock()
+	if m := s.spool.pop(time.Now()); m != nil {
+		t.Errorf("mail %s is due, want none", m.id)
+	}
+}
