@@ -22,7 +22,7 @@ type charset struct {
 func findCharset(name, text string) (charset, error) {
 	switch {
 	case name == "" && isASCII(text):
-		return charset{name: "us-ascii", ascii: true}, nil
+		return charset{name: "us-ascii"}, nil // and nothing needs to be looked at again
 	case name == "" || strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "utf8"):
 		return charset{name: "UTF-8"}, nil
 	case strings.EqualFold(name, "us-ascii") || strings.EqualFold(name, "ascii"):

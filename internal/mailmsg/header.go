@@ -153,12 +153,8 @@ func (h *Header) Addresses(name string) ([]Address, error) {
 // Normalize returns the message with every line end as CRLF: raw itself if it is so already.
 // Source: RFC 5321 section 2.3.8: CR and LF must not stand alone.
 func Normalize(raw []byte) []byte {
-	bare := 0
-	for i, c := range raw {
-		if c == '\n' && (i == 0 || raw[i-1] != '\r') || c == '\r' && (i+1 == len(raw) || raw[i+1] != '\n') {
-			bare++
-		}
-	}
+	whole := bytes.Count(raw, []byte("\r\n"))
+	bare := bytes.Count(raw, []byte("\r")) + bytes.Count(raw, []byte("\n")) - 2*whole
 	if bare == 0 {
 		return raw
 	}

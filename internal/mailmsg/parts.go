@@ -150,14 +150,3 @@ func (l *Leaf) Encode(raw, content []byte) []byte {
 	}
 	return out
 }
-
-// fitsLines reports whether text can be sent as it is by a server that takes eight bits: its lines are short enough, and there is
-// no CR or LF alone.
-func fitsLines(text string) bool {
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if len(line) > MaxLine || strings.ContainsAny(line, "\r\n\x00") {
-			return false
-		}
-	}
-	return true
-}

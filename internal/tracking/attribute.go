@@ -15,10 +15,10 @@ type attribute struct {
 
 func (a *attribute) is(name string) bool { return strings.EqualFold(a.name, name) }
 
-// tagName returns the name of the tag that token is, "" if it is none.
-func tagName(token []byte) string {
+// tagName returns the name of the tag that token is, nil if it is none.
+func tagName(token []byte) []byte {
 	if len(token) < 2 || token[0] != '<' {
-		return ""
+		return nil
 	}
 	at := 1
 	if token[1] == '/' {
@@ -28,13 +28,22 @@ func tagName(token []byte) string {
 	for end < len(token) && !isBlank(token[end]) && token[end] != '>' && token[end] != '/' {
 		end++
 	}
-	return string(token[at:end])
+	return token[at:end]
 }
 
 // isRaw reports whether what follows the start tag is no markup, up to its end tag.
 // Source: HTML, "Parsing HTML fragments": the states of the tokenizer.
-func isRaw(name string) bool {
-	switch strings.ToLower(name) {
+func isRaw(name []byte) bool {
+	var lower [len("plaintext")]byte
+	if len(name) > len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if lower[i] = c; c >= 'A' && c <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	switch string(lower[:len(name)]) {
 	case "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp":
 		return true
 	}

@@ -59,16 +59,16 @@ func (w *rewriter) token(p *page, kind xhtml.TokenType, token []byte) {
 	name := tagName(token)
 	switch kind {
 	case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
-		if p.raw = isRaw(name); strings.EqualFold(name, "a") {
+		if p.raw = isRaw(name); len(name) == 1 && (name[0] == 'a' || name[0] == 'A') {
 			w.anchor(p, token)
 			return
 		}
 	case xhtml.EndTagToken:
 		p.raw = false
-		switch strings.ToLower(name) {
-		case "body":
+		switch {
+		case strings.EqualFold(string(name), "body"):
 			p.body = len(p.out)
-		case "html":
+		case strings.EqualFold(string(name), "html"):
 			p.end = len(p.out)
 		}
 	case xhtml.TextToken:
@@ -106,7 +106,7 @@ func (w *rewriter) finish(p *page) {
 	if !w.opens || p.pixel {
 		return
 	}
-	at := len(p.out)
+	at := len(bytes.TrimRight(p.out, " \t\r\n")) // before the last line end
 	switch {
 	case p.body >= 0:
 		at = p.body

@@ -11,7 +11,7 @@ var _ email.Tracker = (*Links)(nil)
 
 const messageID = "0100018f0a1b2c3d-01234567-89ab-cdef-0123-456789abcdef-000000"
 
-func links(tb testing.TB) *Links {
+func links(tb failer) *Links {
 	tb.Helper()
 	l, err := New(Settings{URL: "https://track.example", Secret: []byte("a secret of sixteen bytes")})
 	if err != nil {
@@ -21,7 +21,7 @@ func links(tb testing.TB) *Links {
 }
 
 // rewrite runs HTML through a fresh rewriter, and writes LINK(target|tags) and PIXEL for what is ours, so that a table can be read.
-func rewrite(tb testing.TB, in string, opens, clicks bool) string {
+func rewrite(tb failer, in string, opens, clicks bool) string {
 	tb.Helper()
 	l := links(tb)
 	w := rewriter{opens: opens, clicks: clicks, left: maxLinks, maker: l.maker(messageID, "")}
