@@ -74,8 +74,8 @@ func (z *zone) answer(query []byte) ([]byte, error) {
 	}
 	name := strings.TrimSuffix(strings.ToLower(q.Name.String()), ".")
 	z.mu.Lock()
+	defer z.mu.Unlock()
 	z.asked[q.Type.String()+" "+name]++
-	z.mu.Unlock()
 	head.Response, head.RecursionAvailable = true, true
 	m := dnsmessage.Message{Header: head, Questions: []dnsmessage.Question{q}}
 	_, hasMX := z.mx[name]

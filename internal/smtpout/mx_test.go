@@ -216,14 +216,14 @@ func TestDNSIsAskedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	z := &zone{hosts: map[string][]string{"one.example": {"127.0.0.1"}}}
 	_, s := servers(t, z, nil, "127.0.0.1")
-	now := time.Now()
-	s.Now = func() time.Time { return now }
+	clock := newClock()
+	s.Now = clock.now
 	tr := transport(t, s)
 	for _, step := range []struct {
 		after time.Duration
 		want  int
 	}{{0, 1}, {routeAge - 1, 1}, {1, 2}} {
-		now = now.Add(step.after)
+		clock.pass(step.after)
 		deliver(t, tr, parcel("x@one.example"))
 		deliver(t, tr, parcel("x@none.example"))
 		for _, domain := range []string{"one.example", "none.example"} {

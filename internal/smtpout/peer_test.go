@@ -220,7 +220,7 @@ func certify(tb testing.TB, name string) (tls.Certificate, *x509.CertPool) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
 }
 
 // transport makes a Transport for the test. What is not set is made fit for tests.
@@ -238,6 +238,26 @@ func transport(tb testing.TB, s Settings) *Transport {
 	}
 	tb.Cleanup(t.Close)
 	return t
+}
+
+// clock is the time of a test.
+type clock struct {
+	mu   sync.Mutex
+	time time.Time
+}
+
+func newClock() *clock { return &clock{time: time.Now()} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.time
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time = c.time.Add(d)
 }
 
 const content = "From: a@example.com\r\nSubject: hello\r\n\r\nHello\r\n"

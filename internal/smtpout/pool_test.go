@@ -147,18 +147,8 @@ func TestAHostThatIsDown(t *testing.T) {
 	_, l := listenOn(t, "127.0.0.1")
 	p := newPeerOn(t, l[0], func(p *peer) { p.server.MaxLineLength = 2000 })
 	reg := prometheus.NewRegistry()
-	var mu sync.Mutex
-	now := time.Now()
-	pass := func(d time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(d)
-	}
-	tr := transport(t, Settings{Relay: p.addr, Rest: time.Minute, Registerer: reg, Now: func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now
-	}})
+	clock := newClock()
+	tr := transport(t, Settings{Relay: p.addr, Rest: time.Minute, Registerer: reg, Now: clock.now})
 	count := func(result string) float64 { return testutil.ToFloat64(tr.metrics.connections.WithLabelValues(result)) }
 	_ = l[0].Close()
 	for range 100 {
@@ -175,11 +165,11 @@ func TestAHostThatIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	newPeerOn(t, again, nil)
-	pass(time.Minute - 1)
+	clock.pass(time.Minute - 1)
 	if r := deliver(t, tr, parcel("x@example.org"))[0]; r.Verdict != email.Deferred {
 		t.Errorf("before its rest is over: %+v, want deferred", r)
 	}
-	pass(1)
+	clock.pass(1)
 	if r := deliver(t, tr, parcel("x@example.org"))[0]; r.Verdict != email.Delivered {
 		t.Errorf("after its rest: %+v, want delivered", r)
 	}
@@ -235,13 +225,8 @@ func TestABetterConnection(t *testing.T) {
 func TestIdleConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, nil)
-	var mu sync.Mutex
-	now := time.Now()
-	tr := transport(t, Settings{Relay: p.addr, Idle: time.Hour, Now: func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now
-	}})
+	clock := newClock()
+	tr := transport(t, Settings{Relay: p.addr, Idle: time.Hour, Now: clock.now})
 	deliver(t, tr, parcel("x@example.org"))
 	tr.pool.sweep()
 	open := func() int {
@@ -252,9 +237,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	if open() != 1 {
 		t.Error("a connection that was just used is closed")
 	}
-	mu.Lock()
-	now = now.Add(time.Hour)
-	mu.Unlock()
+	clock.pass(time.Hour)
 	tr.pool.sweep()
 	if open() != 0 {
 		t.Error("an idle connection is kept for ever")
@@ -364,14 +347,14 @@ func TestManyMailsManyServers(t *testing.T) {
 
 func TestRestsAreForgotten(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	tr := transport(t, Settings{Now: func() time.Time { return now }})
+	clock := newClock()
+	tr := transport(t, Settings{Now: clock.now})
 	at := netip.MustParseAddrPort("192.0.2.1:25")
 	tr.pool.failed(&host{name: "x", open: map[netip.AddrPort]int{}}, at, ours(email.Deferred, "4.4.1", "down"))
 	if _, ok := tr.pool.rests(at); !ok {
 		t.Error("an address that failed is not left alone")
 	}
-	now = now.Add(30 * time.Second)
+	clock.pass(30 * time.Second)
 	tr.pool.sweep()
 	if n := len(tr.pool.resting); n != 0 {
 		t.Errorf("%d rests are remembered, want none", n)

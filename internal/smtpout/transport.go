@@ -17,6 +17,7 @@ type Transport struct {
 	settings Settings
 	pool     *pool
 	routes   *routes
+	policies *policies // nil = they are not asked for
 	metrics  *metrics
 
 	stop    chan struct{}
@@ -36,6 +37,9 @@ func New(settings Settings) (*Transport, error) {
 	t := &Transport{settings: settings, metrics: newMetrics(settings.Registerer), stop: make(chan struct{})}
 	t.pool = &pool{t: t, hosts: map[string]*host{}, resting: map[netip.AddrPort]rest{}}
 	t.routes = &routes{t: t, known: map[string]route{}}
+	if settings.MTASTS {
+		t.policies = newPolicies(t)
+	}
 	t.sweeper.Go(func() { t.pool.run(t.stop) })
 	return t, nil
 }
@@ -141,17 +145,24 @@ func (t *Transport) deliver(ctx context.Context, m message, b batch) []said {
 	if len(way.hops) == 0 {
 		return slices.Repeat([]said{way.failure}, len(b.to))
 	}
-	level := t.level(m)
-	var last said
-	for _, hop := range way.hops {
+	hops, level := way.hops, t.level(m)
+	if t.policies != nil && b.domain != "" {
+		if p := t.policies.find(ctx, b.domain); p.enforce {
+			level = verified
+			hops = slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return !p.allows(h.name) })
+		}
+	}
+	// RFC 3463: X.7.0, other security status. RFC 8461 5: what the policy forbids may be a mistake that somebody mends.
+	last := ours(email.Deferred, "4.7.0", "the MTA-STS policy of %s names none of its mail servers", b.domain)
+	for i, hop := range hops {
 		out, err := t.attempt(ctx, hop, level, m, b.to)
 		switch {
 		case err == nil && !out.early:
 			return out.all
 		case err == nil:
-			last = worse(last, out.all[0])
+			last = worse(i, last, out.all[0])
 		default:
-			last = worse(last, err.said)
+			last = worse(i, last, err.said)
 		}
 		if ctx.Err() != nil {
 			break
@@ -161,9 +172,9 @@ func (t *Transport) deliver(ctx context.Context, m message, b batch) []said {
 }
 
 // worse returns the one of two verdicts of servers of a domain that counts if none of them took the mail: as long as one of them
-// may take it later, it is not refused (RFC 7504 3: only if all of them take no mail).
-func worse(a, b said) said {
-	if a.verdict == email.Deferred && b.verdict == email.Refused {
+// may take it later, it is not refused (RFC 7504 3: only if all of them take no mail). The first one counts if there were some before.
+func worse(before int, a, b said) said {
+	if before > 0 && a.verdict == email.Deferred && b.verdict == email.Refused {
 		return a
 	}
 	return b
