@@ -104,8 +104,8 @@ func members(t reflect.Type, path string) []string {
 		return []string{strings.TrimPrefix(path, ".")}
 	}
 	var all []string
-	for i := range t.NumField() {
-		all = append(all, members(t.Field(i).Type, path+"."+t.Field(i).Name)...)
+	for field := range t.Fields() {
+		all = append(all, members(field.Type, path+"."+field.Name)...)
 	}
 	return all
 }

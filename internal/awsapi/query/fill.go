@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ func (s *shape) set(at *frame, name, value []byte) error {
 				return empty(path, value, "a structure")
 			}
 			var word []byte
-			word, rest = step(rest)
+			word, rest, _ = bytes.Cut(rest, dot)
 			m, ok := s.members[string(word)]
 			if !ok {
 				return nil
@@ -88,7 +89,7 @@ func (s *shape) set(at *frame, name, value []byte) error {
 			}
 			at = at.list(s, v).element(n)
 			s, v = s.element, at.value
-		default:
+		case text, boolean, integer, number, blob, timestamp:
 			if len(rest) > 0 {
 				return fault.New(fault.Invalid, "", "%s goes too deep: above its end there is a plain value.", shorten(string(path)))
 			}
@@ -97,13 +98,8 @@ func (s *shape) set(at *frame, name, value []byte) error {
 	}
 }
 
-// step cuts the first word off a path.
-func step(path []byte) (word, rest []byte) {
-	if i := bytes.IndexByte(path, '.'); i >= 0 {
-		return path[:i], path[i+1:]
-	}
-	return path, nil
-}
+// dot stands between the words of a path.
+var dot = []byte(".")
 
 // empty takes a parameter that names a structure or a list as a whole. Without a value it says that there is nothing in it:
 // clients write empty lists so.
@@ -116,9 +112,9 @@ func empty(path, value []byte, what string) error {
 
 // number cuts the number of an element off rest: "member.N" of a list, "entry.N" of a dictionary, or "N" alone, as flattened lists have it.
 func (s *shape) number(path, rest []byte) (int, []byte, error) {
-	word, rest := step(rest)
+	word, rest, _ := bytes.Cut(rest, dot)
 	if s.kind == list && string(word) == "member" || s.kind == dictionary && string(word) == "entry" {
-		word, rest = step(rest)
+		word, rest, _ = bytes.Cut(rest, dot)
 	}
 	n, err := strconv.Atoi(string(word))
 	if err != nil || n < 1 || n > maxElements || word[0] == '+' {
@@ -223,7 +219,7 @@ func (s *shape) setScalar(v reflect.Value, path, value []byte) error {
 		return nil
 	case number:
 		n, err := strconv.ParseFloat(string(p), 64)
-		if err != nil {
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return wrong(path, "a number")
 		}
 		v.SetFloat(n)

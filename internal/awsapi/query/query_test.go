@@ -79,6 +79,8 @@ func TestWrongParameters(t *testing.T) {
 		"Count=1.5":                           "Count must be a whole number.",
 		"Small=2147483648":                    "Small must be a whole number.",
 		"Weight=heavy":                        "Weight must be a number.",
+		"Weight=NaN":                          "Weight must be a number.",
+		"Weight=-Inf":                         "Weight must be a number.",
 		"When=yesterday":                      "When must be a time as in 2026-01-02T15:04:05Z.",
 		"Data=+w==":                           "Data must be Base64.",
 		"Inner=a":                             "Inner is a structure and takes no value of its own.",
