@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -264,10 +263,10 @@ func (r Recorder) bounceOf(reply *Reply) *bounceNews {
 	}
 }
 
-// addressesOf returns the recipients with these indexes.
+// addressesOf returns the recipients with these indexes, in their order.
 func addressesOf(m *Message, indexes []int) []string {
 	all := make([]string, 0, len(indexes))
-	for _, i := range slices.Sorted(slices.Values(indexes)) {
+	for _, i := range indexes {
 		if i >= 0 && i < len(m.Recipients) {
 			all = append(all, m.Recipients[i])
 		}

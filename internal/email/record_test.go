@@ -52,7 +52,7 @@ func runSampleHappenings(m *Message) map[string]happening {
 	complained.Recipients = []int{0}
 	complained.Complaint = &Complaint{UserAgent: "AnyCompany Feedback Loop (V0.01)", Type: "abuse", Arrived: at.Add(-time.Second)}
 	refused := runRefused
-	refused.Recipients = []int{1, 0}
+	refused.Recipients = []int{0, 1}
 	soft := refused
 	soft.Bounce = BounceType{transient, "MailboxFull"}
 	r := Recorder{Host: "mail.example.org"}

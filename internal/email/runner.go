@@ -18,7 +18,7 @@ import (
 // exactly one final event (delivery, bounce, reject or rendering failure), which may come twice under one ID. A message
 // is handed over twice only if a crash falls between the server's word that it took it and our record of that.
 //
-// Run may be called once. The fields must not be changed after that.
+// Run may be called once. The fields must not be changed after that. A Runner must not be copied.
 type Runner struct {
 	Spool       Spool       // required
 	Publisher   Publisher   // required

@@ -87,7 +87,11 @@ func (d *runDisk) crash() runLife {
 	defer d.mu.Unlock()
 	d.life++
 	for _, m := range d.mails {
-		m.out, m.state, m.due = false, nil, time.Time{}
+		var s State
+		if m.saved != nil {
+			_ = json.Unmarshal(m.saved, &s)
+		}
+		m.out, m.state, m.due = false, nil, s.Due
 		m.done = m.kept
 	}
 	return runLife{d, d.life}

@@ -348,16 +348,76 @@ func TestAStopInTheMiddle(t *testing.T) {
 			return []Reply{{Recipients: p.Indexes, Verdict: Deferred, Text: "broken off"}}
 		})
 		begun := time.Now()
-		runThrough(t, d, &Runner{Transport: hangs, Drain: time.Minute}, 20*time.Hour)
-		if took := time.Since(begun); took != 20*time.Hour+time.Minute {
+		runThrough(t, d, &Runner{Transport: hangs, Drain: time.Minute}, time.Hour)
+		if took := time.Since(begun); took != time.Hour+time.Minute {
 			t.Errorf("the stop came after %v, want it after the minute of the drain", took)
 		}
 		if d.quiet() {
 			t.Fatal("a message is done whose attempt was broken off")
 		}
-		// Its time is up, and yet an attempt is made: nobody tried for long enough.
-		runThrough(t, d, &Runner{Transport: runSays(runTaken)}, time.Minute)
+		// An attempt that was broken off says nothing of the server: the next start tries at once.
+		runThrough(t, d, &Runner{Transport: runSays(runTaken)}, time.Second)
 		if diff := cmp.Diff([]string{"/send", "/delivery/0"}, d.ids()); diff != "" {
+			t.Errorf("events differ (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestAMailThatIsTooOldIsTriedOnce, and so is one whose time was up while the server was down.
+func TestAMailThatIsTooOldIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	for name, reply := range map[string]Reply{"/delivery/0": runTaken, "/bounce/0": runLater} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newRunDisk(runMessage("m", "ann@example.com"))
+				time.Sleep(20 * time.Hour)
+				runThrough(t, d, &Runner{Transport: runSays(reply)}, time.Second)
+				if diff := cmp.Diff([]string{"/send", name}, d.ids()); diff != "" {
+					t.Errorf("events differ (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestACrashBeforeTheEventIsOut has the event published by the next life at once, and whoever is left tried when it is time.
+func TestACrashBeforeTheEventIsOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newRunDisk(runMessage("m", "ann@example.com", "bob@example.com"))
+		writes := 0
+		d.fate = func(what string) (bool, error) {
+			if writes++; writes == 2 {
+				if what != "save" {
+					t.Errorf("the second write is to %s, want save", what)
+				}
+				d.life++
+				return true, errRunDead
+			}
+			return true, nil
+		}
+		var tried [][]string
+		var times []time.Time
+		halves := runTransport(func(_ context.Context, p Parcel) []Reply {
+			tried, times = append(tried, p.Recipients), append(times, time.Now())
+			taken, later := runTaken, runLater
+			taken.Recipients, later.Recipients = p.Indexes[:1], p.Indexes[1:]
+			return []Reply{taken, later}
+		})
+		runThrough(t, d, &Runner{Transport: halves}, time.Second)
+		runThrough(t, d, &Runner{Transport: halves}, time.Second)
+		if diff := cmp.Diff([]string{"/send", "/delivery/0"}, d.ids()); diff != "" {
+			t.Errorf("events after the crash differ (-want +got):\n%s", diff)
+		}
+		runThrough(t, d, &Runner{Transport: halves}, time.Hour)
+		if diff := cmp.Diff([][]string{{"ann@example.com", "bob@example.com"}, {"bob@example.com"}}, tried); diff != "" {
+			t.Fatalf("attempts differ (-want +got):\n%s", diff)
+		}
+		if pause := times[1].Sub(times[0]); pause < 50*time.Second {
+			t.Errorf("the second attempt came after %v, want it by the schedule", pause)
+		}
+		if diff := cmp.Diff([]string{"/send", "/delivery/0", "/delivery/1"}, d.ids()); diff != "" {
 			t.Errorf("events differ (-want +got):\n%s", diff)
 		}
 	})
