@@ -46,10 +46,11 @@ func (d *desk) writeRaw(ctx context.Context, given *Request) (Letter, error) {
 		return Letter{}, err
 	}
 	raw := mailmsg.Normalize(given.Raw.Data)
-	h, err := mailmsg.Read(raw)
+	read, err := mailmsg.Read(raw)
 	if err != nil {
 		return Letter{}, refuseContent(err)
 	}
+	h := &rawHeader{Header: read}
 	if len(h.Fields) == 0 && len(bytes.TrimSpace(raw)) > 0 {
 		return Letter{}, missingHeader("From")
 	}
@@ -85,8 +86,33 @@ func (d *desk) writeRaw(ctx context.Context, given *Request) (Letter, error) {
 	return Letter{Message: m, Raw: sent}, nil
 }
 
+// rawHeader is the header of a raw message. Its addresses are asked for several times, and read once.
+type rawHeader struct {
+	*mailmsg.Header
+	read []readAddresses
+}
+
+// readAddresses are what was read of the fields of a name.
+type readAddresses struct {
+	name string
+	all  []mailmsg.Address
+	err  error
+}
+
+// Addresses returns the addresses of all fields of the name, as mailmsg.Header does.
+func (h *rawHeader) Addresses(name string) ([]mailmsg.Address, error) {
+	for i := range h.read {
+		if h.read[i].name == name {
+			return h.read[i].all, h.read[i].err
+		}
+	}
+	all, err := h.Header.Addresses(name)
+	h.read = append(h.read, readAddresses{name, all, err})
+	return all, err
+}
+
 // checkOnce fails if a field stands in the header more often than it may.
-func checkOnce(h *mailmsg.Header) error {
+func checkOnce(h *rawHeader) error {
 	seen := make(map[string]bool, len(h.Fields))
 	for i := range h.Fields {
 		name := strings.ToLower(h.Fields[i].Name)
@@ -105,7 +131,7 @@ func duplicateHeader(name string) error {
 
 // requestOf returns the request with what the header of its message says. What the request says goes first, and lists of tags are
 // not merged. Source: SES Developer Guide, "Send email using Amazon SES event publishing".
-func requestOf(given *Request, h *mailmsg.Header) Request {
+func requestOf(given *Request, h *rawHeader) Request {
 	r := *given
 	if r.Set == "" {
 		r.Set = h.Get(headerSet)
@@ -124,7 +150,7 @@ func requestOf(given *Request, h *mailmsg.Header) Request {
 	}
 	if r.From == "" {
 		r.From = h.Get("From")
-		if all, err := mailmsg.ParseAddressList(r.From); err == nil && len(all) > 1 {
+		if all, err := h.Addresses("From"); err == nil && len(all) > 1 {
 			if r.From = all[0].String(); h.Get("Sender") != "" { // RFC 5322 section 3.6.2
 				r.From = h.Get("Sender")
 			}
@@ -134,7 +160,7 @@ func requestOf(given *Request, h *mailmsg.Header) Request {
 }
 
 // rawSenders are the addresses that the message says it is from. An empty message says nothing.
-func rawSenders(h *mailmsg.Header, w *writer) ([]string, error) {
+func rawSenders(h *rawHeader, w *writer) ([]string, error) {
 	senders := w.senders()
 	if len(h.Fields) == 0 {
 		return senders, nil
@@ -150,14 +176,16 @@ func rawSenders(h *mailmsg.Header, w *writer) ([]string, error) {
 	if err != nil {
 		return nil, refuseAddress(err)
 	}
-	for _, a := range append(from, sender...) {
-		senders = append(senders, deliverable(a))
+	for _, list := range [...][]mailmsg.Address{from, sender} {
+		for _, a := range list {
+			senders = append(senders, deliverable(a))
+		}
 	}
 	return senders, nil
 }
 
 // rawRecipients are those of the envelope, or else those of the header.
-func (d *desk) rawRecipients(r *Request, h *mailmsg.Header) ([]string, error) {
+func (d *desk) rawRecipients(r *Request, h *rawHeader) ([]string, error) {
 	var lists [][]mailmsg.Address
 	for _, texts := range [...][]string{r.Raw.Envelope, r.To, r.Cc, r.Bcc} {
 		all, err := parseMailboxes(texts)
@@ -185,7 +213,7 @@ func (d *desk) rawRecipients(r *Request, h *mailmsg.Header) ([]string, error) {
 }
 
 // describeRaw notes what the events of a message show of its header.
-func describeRaw(m *Message, h *mailmsg.Header) {
+func describeRaw(m *Message, h *rawHeader) {
 	m.Headers, m.HeadersTruncated = shownFields(h.Fields, func(name string) bool {
 		return isOwn(name) || strings.EqualFold(name, "Bcc") || strings.EqualFold(name, "Return-Path")
 	})
