@@ -46,8 +46,8 @@ var rooms = map[string][]string{
 	"dkim":         {"email", "mailmsg", "tenant"},
 	"virus":        {"email"},
 	"smtpout":      {"email", "tenant"},
-	"smtpin":       {"account", "email", "fault", "feedback", "mailmsg", "returnpath", "tenant"},
-	"feedback":     {"mailmsg"},
+	"smtpin":       {"account", "email", "fault", "feedback", "returnpath", "tenant"},
+	"feedback":     {},
 	"returnpath":   {"email"},
 	"mailsim":      {"email"},
 
@@ -98,7 +98,7 @@ var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
 	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // cli signs as a client does
 	"github.com/aws/smithy-go":            {"sink/awssink", "tts/polly"},
-	"github.com/emersion/go-message":      {"feedback", "mailmsg"},
+	"github.com/emersion/go-message":      {"mailmsg"},
 	"github.com/emersion/go-msgauth":      {"dkim"},
 	"github.com/emersion/go-sasl":         {"smtpin", "smtpout"},
 	"github.com/emersion/go-smtp":         {"smtpin", "smtpout"},

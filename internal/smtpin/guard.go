@@ -78,7 +78,7 @@ func (g *guard) Accept() (net.Conn, error) {
 }
 
 func (g *guard) admit(raw net.Conn) *conn {
-	c := &conn{Conn: raw, guard: g, address: network(raw.RemoteAddr()), budget: maxChatter}
+	c := &conn{Conn: raw, guard: g, address: network(raw.RemoteAddr()), client: host(raw.RemoteAddr()), budget: maxChatter}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.stopped || len(g.conns) >= g.most || g.addresses[c.address] >= g.perIP {
@@ -102,6 +102,11 @@ func network(a net.Addr) netip.Addr {
 		}
 	}
 	return address
+}
+
+func host(a net.Addr) string {
+	h, _, _ := net.SplitHostPort(a.String())
+	return h
 }
 
 func (g *guard) forget(c *conn) {
@@ -161,7 +166,8 @@ func (g *guard) wait() {
 type conn struct {
 	net.Conn
 	guard   *guard
-	address netip.Addr
+	address netip.Addr // what counts as one client
+	client  string     // IP address; "" = not known
 
 	mu         sync.Mutex
 	budget     int64 // octets that may come before the next message

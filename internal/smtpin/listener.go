@@ -102,14 +102,17 @@ func (l *Listener) Run(ctx context.Context) error {
 	defer l.abort()
 	served := make(chan error, 1)
 	go func() { served <- l.server.Serve(l.ln) }()
-	var failure error
+	var broken error
 	select {
 	case <-ctx.Done():
 		l.guard.stop()
-		<-served // fails, since the socket is closed
-	case err := <-served:
-		failure = fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
+		broken = <-served
+	case broken = <-served:
 		l.guard.stop()
+	}
+	var failure error
+	if ctx.Err() == nil || !errors.Is(broken, net.ErrClosed) {
+		failure = fmt.Errorf("accept connections on %s: %w", l.Addr(), broken)
 	}
 	finished := make(chan struct{})
 	go func() {
@@ -130,14 +133,13 @@ func (l *Listener) Run(ctx context.Context) error {
 }
 
 var (
-	errTooLong   = as(552, "Message is too long.")
-	errTimeout   = as(451, "Timeout waiting for data from client")
-	errBroken    = as(454, "Temporary service failure") // SES: it did not receive the message whole
-	errBusy      = enhanced(452, smtp.EnhancedCode{4, 3, 1}, "Too many messages under way")
-	errLine      = enhanced(554, smtp.EnhancedCode{5, 6, 0}, "A line of the message is too long")
-	errStopping  = enhanced(421, smtp.EnhancedCode{4, 3, 2}, "The server is stopping")
-	errTooMany   = enhanced(421, smtp.EnhancedCode{4, 7, 0}, "Too many errors")
-	errTemporary = as(451, "Temporary service failure")
+	errTooLong  = as(552, "Message is too long.")
+	errTimeout  = as(451, "Timeout waiting for data from client")
+	errBroken   = as(454, "Temporary service failure") // SES: it did not receive the message whole
+	errBusy     = enhanced(452, smtp.EnhancedCode{4, 3, 1}, "Too many messages under way")
+	errLine     = enhanced(554, smtp.EnhancedCode{5, 6, 0}, "A line of the message is too long")
+	errStopping = enhanced(421, smtp.EnhancedCode{4, 3, 2}, "The server is stopping")
+	errTooMany  = enhanced(421, smtp.EnhancedCode{4, 7, 0}, "Too many errors")
 )
 
 // receive reads a message and works on it.

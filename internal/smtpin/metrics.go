@@ -23,7 +23,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"listener"}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidings_smtpin_messages_total",
-			Help: "Messages that came in over SMTP, by listener and by what became of them: accepted, bounce, complaint, ignored (automatic replies, or nothing failed), unknown (about no message that is remembered), refused, failed (to be sent again).",
+			Help: "Messages that came in over SMTP, by listener and by what became of them: accepted, bounce, complaint, ignored (automatic replies, or nothing failed), unknown (about no message that can be found), refused, failed (to be sent again).",
 		}, []string{"listener", "result"}),
 		authFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tidings_smtpin_auth_failures_total",
@@ -64,7 +64,7 @@ const (
 	bounced   = "bounce"    // told to Intake
 	complaint = "complaint" // told to Intake
 	ignored   = "ignored"   // an automatic reply, or a report that nothing failed
-	unknown   = "unknown"   // about no message that is remembered
+	unknown   = "unknown"   // about no message that can be found
 	refused   = "refused"   // the client must not try again
 	failed    = "failed"    // the client may try again
 )

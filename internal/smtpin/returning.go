@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -129,14 +128,14 @@ func (s *returning) bounced(ctx context.Context, raw []byte, report *feedback.Re
 	for _, id := range s.ids {
 		for _, b := range bounces {
 			if err := s.s.Intake.Bounced(ctx, id, b); err != nil {
-				return s.notStored(ctx, id, err)
+				return s.notStored(id, err)
 			}
 		}
 		if !slices.ContainsFunc(bounces, func(b email.BackBounce) bool { return !b.Delayed }) {
 			continue
 		}
 		if err := s.s.Intake.Return(ctx, id, raw); err != nil {
-			return s.notStored(ctx, id, err)
+			return s.notStored(id, err)
 		}
 	}
 	return bounced, errTakenWords
@@ -182,7 +181,7 @@ func (s *returning) complained(ctx context.Context, raw []byte, c *feedback.Comp
 			err = s.s.Intake.Return(ctx, id, raw)
 		}
 		if err != nil {
-			return s.notStored(ctx, id, err)
+			return s.notStored(id, err)
 		}
 	}
 	return complaint, errTakenWords
@@ -217,8 +216,8 @@ func (s *returning) about(c *feedback.Complaint) (id string, ok bool) {
 	return "", false
 }
 
-func (s *returning) notStored(ctx context.Context, id string, err error) (string, *smtp.SMTPError) {
-	s.s.Log.LogAttrs(ctx, slog.LevelError, "what came back for a mail cannot be stored; its server brings it again", slog.String("message", id), slog.Any("error", err))
+func (s *returning) notStored(id string, err error) (string, *smtp.SMTPError) {
+	s.s.Log.Error("what came back for a mail cannot be stored; its server brings it again", "message", id, "error", err)
 	return failed, errNotStored
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -132,7 +131,7 @@ func (s *submission) refuse(user string) error {
 	times, last := s.conn.failedAuth()
 	s.s.Metrics.authFailed()
 	const longestID = 128 // IAM API Reference, "AccessKey"
-	s.s.Log.Info("smtp credentials are refused", "key", user[:min(len(user), longestID)], "client", s.conn.address.String())
+	s.s.Log.Info("smtp credentials are refused", "key", user[:min(len(user), longestID)], "client", s.conn.client)
 	timer := time.NewTimer(time.Duration(times) * s.s.FailureDelay)
 	defer timer.Stop()
 	select {
@@ -194,15 +193,11 @@ func (s *submission) send(ctx context.Context, from string, to []string, raw []b
 	began := s.s.Now()
 	id, err := s.s.Sender.Send(account.NewContext(ctx, s.who), s.who.Tenant(), email.Request{
 		Operation: "SendSmtpEmail", // what the tag ses:operation says of mail that came by SMTP
-		Origin:    email.Origin{IP: s.conn.address.String(), TLS: s.version(), Caller: s.who.Key.ID},
+		Origin:    email.Origin{IP: s.conn.client, TLS: s.version(), Caller: s.who.Key.ID},
 		From:      from,
 		Raw:       &email.Raw{Data: raw, Envelope: to},
 	})
-	reply, result, level := as(250, "Ok "+id), accepted, slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("account", s.who.Key.Account.ID), slog.String("region", s.who.Region), slog.String("key", s.who.Key.ID),
-		slog.Int("recipients", len(to)), slog.Int("bytes", len(raw)),
-	}
+	reply, result := as(250, "Ok "+id), accepted
 	if err != nil {
 		f := fault.From(err)
 		reply, result = refusal(f), refused
@@ -210,15 +205,12 @@ func (s *submission) send(ctx context.Context, from string, to []string, raw []b
 			result = failed
 		}
 		if f.Kind == fault.Internal {
-			level = slog.LevelError
-			attrs = append(attrs, slog.Any("error", err))
+			s.s.Log.Error("a submission cannot be taken", "account", s.who.Key.Account.ID, "region", s.who.Region, "error", err)
 		}
-	} else {
-		attrs = append(attrs, slog.String("message", id))
 	}
 	s.s.Metrics.message(s.l.name, result)
-	attrs = append(attrs, slog.Int("code", reply.Code), slog.Duration("duration", s.s.Now().Sub(began)))
-	s.s.Log.LogAttrs(ctx, level, "submission", attrs...)
+	s.s.Log.Info("submission", "message", id, "account", s.who.Key.Account.ID, "region", s.who.Region, "key", s.who.Key.ID,
+		"recipients", len(to), "bytes", len(raw), "code", reply.Code, "duration", s.s.Now().Sub(began))
 	return reply
 }
 

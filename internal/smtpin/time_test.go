@@ -204,6 +204,45 @@ func TestStopGivesUp(t *testing.T) {
 	})
 }
 
+// far is a connection from somewhere else.
+type far struct {
+	net.Conn
+	from *net.TCPAddr
+}
+
+func (f far) RemoteAddr() net.Addr { return f.from }
+
+// TestOneSiteOfIPv6: addresses of one /64 count together, but a mail comes from its own.
+func TestOneSiteOfIPv6(t *testing.T) {
+	t.Parallel()
+	to := &sender{}
+	p, stop, done := piped(t, smtpin.Submission{Settings: smtpin.Settings{MaxPerAddress: 1}, Sender: to})
+	var all []net.Conn
+	from := func(ip string) *talk {
+		client, server := net.Pipe()
+		all = append(all, client)
+		p.conns <- far{server, &net.TCPAddr{IP: net.ParseIP(ip), Port: 25}}
+		return &talk{tb: t, Conn: textproto.NewConn(client), raw: client}
+	}
+	first := from("2001:db8::1")
+	ready(first)
+	from("2001:db8::2").expect("421 Too many concurrent SMTP connections")
+	from("2001:db8:0:1::2").expect("220")
+	from("::ffff:192.0.2.1").expect("220")
+	from("192.0.2.1").expect("421")
+	first.say("hello\r\n.", "250")
+	if got := to.only(t).request.Origin.IP; got != "2001:db8::1" {
+		t.Errorf("Origin.IP = %q, want the address itself", got)
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
+}
+
 // broken is a listener that fails.
 type broken struct{ net.Listener }
 
