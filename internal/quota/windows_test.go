@@ -192,6 +192,12 @@ func TestInWords(t *testing.T) {
 	}
 }
 
+// one is a use as the model files it.
+func one(u Use) Use {
+	u.N = 0
+	return u
+}
+
 // TestWindowsModel compares with the plainest implementation: a list of all uses.
 func TestWindowsModel(t *testing.T) {
 	t.Parallel()
@@ -209,12 +215,24 @@ func TestWindowsModel(t *testing.T) {
 				var uses []Use
 				for _, n := range []Name{VoicePerMinute, VoicePerOrigination} {
 					if key := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, string(n)); key != "" {
-						uses = append(uses, Use{Name: n, Key: key, Limit: limits[key]})
+						uses = append(uses, Use{Name: n, Key: key, Limit: limits[key], N: rapid.Int64Range(0, 4).Draw(t, "n")})
 					}
 				}
 				var longest time.Duration
+				never := false
 				for _, u := range uses {
-					longest = max(longest, modelWait(model[u], now, u))
+					if u.N > u.Limit {
+						never = true
+					} else {
+						longest = max(longest, modelWait(model[one(u)], now, u))
+					}
+				}
+				if never {
+					_, err := w.Take(now, uses...)
+					if f := fault.From(err); err == nil || f.RetryAfter != 0 {
+						t.Fatalf("Take(%v) = %v, want it to be refused for good", uses, err)
+					}
+					return
 				}
 				undo, err := w.Take(now, uses...)
 				if (err == nil) != (longest == 0) {
@@ -228,12 +246,16 @@ func TestWindowsModel(t *testing.T) {
 				}
 				at := now
 				for _, u := range uses {
-					model[u] = append(model[u], at)
+					for range max(u.N, 1) {
+						model[one(u)] = append(model[one(u)], at)
+					}
 				}
 				undos = append(undos, func() {
 					undo()
 					for _, u := range uses {
-						model[u] = without(model[u], at)
+						for range max(u.N, 1) {
+							model[one(u)] = without(model[one(u)], at)
+						}
 					}
 				})
 			},
@@ -256,10 +278,11 @@ func modelWait(uses []time.Time, now time.Time, u Use) time.Duration {
 			live = append(live, at)
 		}
 	}
-	if int64(len(live)) < u.Limit {
+	over := int64(len(live)) + max(u.N, 1) - u.Limit
+	if over <= 0 {
 		return 0
 	}
-	return live[int64(len(live))-u.Limit].Add(row.Window).Sub(now)
+	return live[over-1].Add(row.Window).Sub(now)
 }
 
 func without(times []time.Time, at time.Time) []time.Time {
