@@ -2,7 +2,9 @@ package mailmsg_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -142,3 +144,6 @@ func BenchmarkCompose(b *testing.B) {
 		}
 	}
 }
+
+// base64Reader decodes as the standard library does, which skips line ends.
+func base64Reader(r io.Reader) io.Reader { return base64.NewDecoder(base64.StdEncoding, r) }

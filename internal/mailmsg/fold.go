@@ -179,11 +179,11 @@ func encodeWordIn(c charset, s string, room int, phrase bool) (word string, n in
 		}
 		q, b := qLen(bytes, phrase), base64.StdEncoding.EncodedLen(len(bytes))
 		next := runePrefix(s, n*3/4)
-		if q > room && b > room && next > 0 && next < n {
+		if min(q, b) > room && next > 0 && next < n {
 			n = next
 			continue
 		}
-		if q <= b && strings.IndexByte(bytes, 0x1b) < 0 {
+		if q <= b {
 			return "=?" + c.name + "?Q?" + qEncode(bytes, phrase) + "?=", n, nil
 		}
 		return "=?" + c.name + "?B?" + base64.StdEncoding.EncodeToString([]byte(bytes)) + "?=", n, nil
