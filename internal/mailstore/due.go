@@ -12,7 +12,7 @@ import (
 	"tidings/internal/email"
 )
 
-// mail is one that waits or is in hand. With its ID and its place it takes about 150 bytes.
+// mail is one that waits or is in hand. With its ID and its place it takes about 170 bytes.
 type mail struct {
 	id   string
 	due  int64  // Unix milliseconds: when it is handed out

@@ -66,7 +66,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Store keeps mails and what accounts have told of themselves. It implements email.Spool and email.Registry and is safe for
-// concurrent use. For each mail that waits it holds about 150 bytes of memory, and all identities.
+// concurrent use. For each mail that waits it holds about 170 bytes of memory, and all identities.
 type Store struct {
 	opts    Options
 	db      *bbolt.DB

@@ -10,7 +10,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tidings/internal/email"
-	"tidings/internal/fault"
 )
 
 // Put stores messages, all or none, and returns once they are on disk; from then on they are shared and must not be changed. It fails
@@ -31,8 +30,8 @@ func (s *Store) Put(ctx context.Context, all ...email.Letter) error {
 
 // pack makes records of a letter.
 func (s *Store) pack(to *letter, l *email.Letter) (err error) {
-	if l.Message.ID == "" {
-		return fault.New(fault.Internal, "", "A mail has no ID.")
+	if l.Message.ID == "" || len(l.Message.ID) > longestName {
+		return fmt.Errorf("a mail has an ID of %d bytes", len(l.Message.ID))
 	}
 	to.key, to.body = []byte(l.Message.ID), l.Raw
 	brief := l.Message.Set == ""

@@ -57,7 +57,7 @@ func Check(address string) error {
 	switch network {
 	case "":
 		if address != "" {
-			return fmt.Errorf("%q does not begin with tcp: or unix:", address)
+			return fmt.Errorf("%q begins with neither tcp: nor unix: as it must", address)
 		}
 		return nil
 	case "tcp":
@@ -75,7 +75,7 @@ func Check(address string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%q does not begin with tcp: or unix:", address)
+	return fmt.Errorf("%q begins with neither tcp: nor unix: as it must", address)
 }
 
 // testFile is what Scan says of the test file.
