@@ -77,12 +77,16 @@ func (s *Service) CreateIdentity(ctx context.Context, t tenant.Tenant, one Ident
 		}
 	}
 	fresh.DKIM = fresh.Key != nil
-	return s.makeIdentity(ctx, t, name, func(now *Identity) (*Identity, error) {
+	made, err := s.makeIdentity(ctx, t, name, func(now *Identity) (*Identity, error) {
 		if now != nil {
 			return nil, fault.New(fault.Exists, fault.EmailIdentity, "Email identity %s already exists.", name)
 		}
 		return fresh, nil
 	})
+	if err == nil && one.Key == nil {
+		s.tellKey(t, made)
+	}
+	return made, err
 }
 
 // VerifyIdentity returns the identity of a name, and makes it if there is none.
@@ -122,7 +126,7 @@ func (s *Service) VerifyDKIM(ctx context.Context, t tenant.Tenant, domain string
 	if err != nil {
 		return nil, err
 	}
-	return s.makeIdentity(ctx, t, name, func(now *Identity) (*Identity, error) {
+	made, err := s.makeIdentity(ctx, t, name, func(now *Identity) (*Identity, error) {
 		if now == nil {
 			now = s.newIdentity(name, kind)
 		}
@@ -131,6 +135,18 @@ func (s *Service) VerifyDKIM(ctx context.Context, t tenant.Tenant, domain string
 		}
 		return now, nil
 	})
+	if err == nil {
+		s.tellKey(t, made)
+	}
+	return made, err
+}
+
+// tellKey tells the operator, who looks after the DNS, of a new key.
+func (s *Service) tellKey(t tenant.Tenant, made *Identity) {
+	if made.Selector != "" {
+		s.logger().Info("a DKIM key was made; receivers need its TXT record in the DNS", "domain", made.Name, "selector", made.Selector,
+			"account", t.Account, "region", t.Region)
+	}
 }
 
 // makeIdentity applies edit, if there is room for one more identity, and returns what was stored.

@@ -194,37 +194,55 @@ func TestChangeIdentity(t *testing.T) {
 	}{
 		{"nothing", func(*Identity) {}, 0, ""},
 		{"MAIL FROM", func(i *Identity) { i.MailFrom, i.MailFromOnFailure = "Bounce.Example.com", "REJECT_MESSAGE" }, 0, ""},
-		{"MAIL FROM elsewhere", func(i *Identity) { i.MailFrom = "bounce.example.org" }, fault.Invalid,
-			"Provided MAIL-FROM domain <bounce.example.org> is not subdomain of the domain of the identity <example.com>."},
-		{"MAIL FROM itself", func(i *Identity) { i.MailFrom = "example.com" }, fault.Invalid,
-			"Provided MAIL-FROM domain <example.com> is not subdomain of the domain of the identity <example.com>."},
-		{"MAIL FROM suffix", func(i *Identity) { i.MailFrom = "badexample.com" }, fault.Invalid,
-			"Provided MAIL-FROM domain <badexample.com> is not subdomain of the domain of the identity <example.com>."},
+		{
+			"MAIL FROM elsewhere", func(i *Identity) { i.MailFrom = "bounce.example.org" }, fault.Invalid,
+			"Provided MAIL-FROM domain <bounce.example.org> is not subdomain of the domain of the identity <example.com>.",
+		},
+		{
+			"MAIL FROM itself", func(i *Identity) { i.MailFrom = "example.com" }, fault.Invalid,
+			"Provided MAIL-FROM domain <example.com> is not subdomain of the domain of the identity <example.com>.",
+		},
+		{
+			"MAIL FROM suffix", func(i *Identity) { i.MailFrom = "badexample.com" }, fault.Invalid,
+			"Provided MAIL-FROM domain <badexample.com> is not subdomain of the domain of the identity <example.com>.",
+		},
 		{"MAIL FROM malformed", func(i *Identity) { i.MailFrom = "a b.example.com" }, fault.Invalid, "Invalid domain name <a b.example.com>."},
-		{"MAIL FROM behaviour", func(i *Identity) { i.MailFromOnFailure = "Panic" }, fault.Invalid,
-			`The behavior on MX failure is USE_DEFAULT_VALUE or REJECT_MESSAGE, not "Panic".`},
+		{
+			"MAIL FROM behaviour", func(i *Identity) { i.MailFromOnFailure = "Panic" }, fault.Invalid,
+			`The behavior on MX failure is USE_DEFAULT_VALUE or REJECT_MESSAGE, not "Panic".`,
+		},
 		{"20 policies", func(i *Identity) { i.Policies = policies(20) }, 0, ""},
 		{"21 policies", func(i *Identity) { i.Policies = policies(21) }, fault.Invalid, "An identity has at most 20 policies."},
-		{"policy name", func(i *Identity) { i.Policies = map[string]string{"a b": "{}"} }, fault.Invalid,
-			`The name of a policy must be 1 to 64 letters, digits, hyphens and underscores, not "a b".`},
+		{
+			"policy name", func(i *Identity) { i.Policies = map[string]string{"a b": "{}"} }, fault.Invalid,
+			`The name of a policy must be 1 to 64 letters, digits, hyphens and underscores, not "a b".`,
+		},
 		{"policy text", func(i *Identity) { i.Policies = map[string]string{"a": "[]"} }, fault.Invalid, "The policy a is no JSON object."},
 		{"policy null", func(i *Identity) { i.Policies = map[string]string{"a": "null"} }, fault.Invalid, "The policy a is no JSON object."},
 		{"policy size", func(i *Identity) { i.Policies = map[string]string{"a": `{"a":"` + strings.Repeat("x", 4096) + `"}`} }, fault.Invalid, "The policy a has more than 4096 bytes."},
 		{"topic", func(i *Identity) { i.Topics = map[string]string{"Bounce": "arn:aws:sns:us-east-1:123456789012:t"} }, 0, ""},
-		{"topic kind", func(i *Identity) { i.Topics = map[string]string{"Open": "arn:aws:sns:us-east-1:123456789012:t"} }, fault.Invalid,
-			`A notification is one of Bounce, Complaint, Delivery, not "Open".`},
-		{"topic ARN", func(i *Identity) { i.Topics = map[string]string{"Bounce": "t"} }, fault.Invalid,
-			`The topic of Bounce notifications must have the form arn:aws:sns:REGION:ACCOUNT:TOPIC, not "t".`},
-		{"headers", func(i *Identity) { i.HeadersIn = map[string]bool{"Open": true} }, fault.Invalid,
-			`A notification is one of Bounce, Complaint, Delivery, not "Open".`},
+		{
+			"topic kind", func(i *Identity) { i.Topics = map[string]string{"Open": "arn:aws:sns:us-east-1:123456789012:t"} }, fault.Invalid,
+			`A notification is one of Bounce, Complaint, Delivery, not "Open".`,
+		},
+		{
+			"topic ARN", func(i *Identity) { i.Topics = map[string]string{"Bounce": "t"} }, fault.Invalid,
+			`The topic of Bounce notifications must have the form arn:aws:sns:REGION:ACCOUNT:TOPIC, not "t".`,
+		},
+		{
+			"headers", func(i *Identity) { i.HeadersIn = map[string]bool{"Open": true} }, fault.Invalid,
+			`A notification is one of Bounce, Complaint, Delivery, not "Open".`,
+		},
 		{"set", func(i *Identity) { i.Set = "news" }, 0, ""},
 		{"unknown set", func(i *Identity) { i.Set = "gone" }, fault.NotFound, "Configuration set <gone> does not exist."},
 		{"tag", func(i *Identity) { i.Tags = map[string]string{"aws:x": "y"} }, fault.Invalid, `The key of a tag must not begin with aws:, as "aws:x" does.`},
 		{"empty tag", func(i *Identity) { i.Tags = map[string]string{"": "y"} }, fault.Invalid, `The key of a tag has 1 to 128 characters, not "".`},
 		{"DKIM without a key", func(i *Identity) { i.DKIM = true }, fault.Invalid, "Domain example.com is not verified for DKIM signing."},
 		{"no key", func(i *Identity) { i.Selector, i.Key = "s", []byte("x") }, fault.Invalid, "The DKIM private key is no key in the form of PKCS #8."},
-		{"bad selector", func(i *Identity) { i.Selector, i.Key = "s.t", []byte("x") }, fault.Invalid,
-			`The DKIM selector must have 1 to 63 letters, digits and hyphens, not "s.t".`},
+		{
+			"bad selector", func(i *Identity) { i.Selector, i.Key = "s.t", []byte("x") }, fault.Invalid,
+			`The DKIM selector must have 1 to 63 letters, digits and hyphens, not "s.t".`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -118,8 +118,10 @@ func TestSendBounceRefuses(t *testing.T) {
 		text     string
 	}{
 		{"no original", func(r *BounceRequest) { r.Original = "<>" }, fault.EmailParameter, "The ID of the original message is missing."},
-		{"unknown original", func(r *BounceRequest) { r.Original = "<x@example.com>" }, fault.EmailMessage,
-			"The original message <x> was not sent by this server, or is too old: whom to tell is not known."},
+		{
+			"unknown original", func(r *BounceRequest) { r.Original = "<x@example.com>" }, fault.EmailMessage,
+			"The original message <x> was not sent by this server, or is too old: whom to tell is not known.",
+		},
 		{"no sender", func(r *BounceRequest) { r.Sender = "" }, fault.EmailParameter, "Missing required header 'From'."},
 		{"nobody", func(r *BounceRequest) { r.Recipients = nil }, fault.EmailParameter, "A bounce is about 1 to 50 recipients, not 0."},
 		{"too many", func(r *BounceRequest) { r.Recipients = make([]BouncedRecipient, 51) }, fault.EmailParameter, "A bounce is about 1 to 50 recipients, not 51."},
@@ -128,10 +130,14 @@ func TestSendBounceRefuses(t *testing.T) {
 		{"nothing said", about(BouncedRecipient{Recipient: "b@c.d"}), fault.EmailParameter, "A bounced recipient needs a bounce type or a status."},
 		{"bad action", about(BouncedRecipient{Recipient: "b@c.d", Status: "5.0.0", Action: "lost"}), fault.EmailParameter, `"lost" is no action of a bounce.`},
 		{"bad status", about(BouncedRecipient{Recipient: "b@c.d", Status: "550"}), fault.EmailParameter, `"550" is no status code of a bounce.`},
-		{"two lines", about(BouncedRecipient{Recipient: "b@c.d", Status: "5.0.0", Text: "a\r\nb"}), fault.EmailParameter,
-			`A diagnostic has printable ASCII characters alone, unlike "smtp; a\r\nb".`},
-		{"too long", about(BouncedRecipient{Recipient: "b@c.d", Status: "5.0.0", Text: strings.Repeat("x", 1000)}), fault.EmailParameter,
-			"A diagnostic has at most 900 characters."},
+		{
+			"two lines", about(BouncedRecipient{Recipient: "b@c.d", Status: "5.0.0", Text: "a\r\nb"}), fault.EmailParameter,
+			`A diagnostic has printable ASCII characters alone, unlike "smtp; a\r\nb".`,
+		},
+		{
+			"too long", about(BouncedRecipient{Recipient: "b@c.d", Status: "5.0.0", Text: strings.Repeat("x", 1000)}), fault.EmailParameter,
+			"A diagnostic has at most 900 characters.",
+		},
 	} {
 		r := BounceRequest{Original: sent.ID, Sender: "mailer@example.net", Recipients: []BouncedRecipient{{Recipient: "bob@example.net", Kind: "Undefined"}}}
 		tt.change(&r)

@@ -159,8 +159,10 @@ func TestSendBulkRefuses(t *testing.T) {
 		{"paused set", func(_ *svcHouse, b *Bulk) { b.Set = "paused" }, fault.Denied, fault.SetSending, "Email sending is disabled for configuration set <paused>."},
 		{"bad sender", func(_ *svcHouse, b *Bulk) { b.From = "x" }, fault.Invalid, fault.EmailParameter, "Missing final '@domain'"},
 		{"bad default tag", func(_ *svcHouse, b *Bulk) { b.Tags[0].Value = "" }, fault.Invalid, fault.EmailParameter, "The tag value must be specified."},
-		{"sender not verified", func(h *svcHouse, _ *Bulk) { h.Senders = VerifiedSenders }, fault.Invalid, fault.EmailMessage,
-			"Email address is not verified. The following identities failed the check in region US-EAST-1: alice@example.com"},
+		{
+			"sender not verified", func(h *svcHouse, _ *Bulk) { h.Senders = VerifiedSenders }, fault.Invalid, fault.EmailMessage,
+			"Email address is not verified. The following identities failed the check in region US-EAST-1: alice@example.com",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

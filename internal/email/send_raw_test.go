@@ -182,7 +182,8 @@ func svcPromise(tb interface {
 	Helper()
 	Context() context.Context
 	Fatalf(format string, args ...any)
-}, h *svcHouse, r Request, owner tenant.Tenant) {
+}, h *svcHouse, r Request, owner tenant.Tenant,
+) {
 	tb.Helper()
 	id, err := h.Send(tb.Context(), owner, r)
 	all := h.spool.all()

@@ -125,8 +125,10 @@ func TestSendRefuses(t *testing.T) {
 		{"no body", func(r *Request) { r.Simple.Text = nil }, fault.Invalid, fault.EmailParameter, "The message has neither a text nor an HTML body."},
 		{"unknown charset", func(r *Request) { r.Simple.Text.Charset = "klingon" }, fault.Invalid, fault.EmailParameter, `Charset "klingon" is not supported.`},
 		{"no ARN", func(r *Request) { r.FromARN = "alice" }, fault.Invalid, fault.EmailParameter, `The ARN "alice" is not that of an identity.`},
-		{"ARN of another", func(r *Request) { r.FromARN = "arn:aws:ses:us-east-1:123456789012:identity/example.org" }, fault.Invalid, fault.EmailParameter,
-			"The identity <example.org> does not speak for the address <alice@example.com>."},
+		{
+			"ARN of another", func(r *Request) { r.FromARN = "arn:aws:ses:us-east-1:123456789012:identity/example.org" }, fault.Invalid, fault.EmailParameter,
+			"The identity <example.org> does not speak for the address <alice@example.com>.",
+		},
 		{"header of the server", func(r *Request) { r.Headers = []Header{{"Subject", "x"}} }, fault.Invalid, fault.EmailParameter, `Header "Subject" cannot be set.`},
 		{"header that is not sent", func(r *Request) { r.Headers = []Header{{"X-SES-Message-Tags", "x"}} }, fault.Invalid, fault.EmailParameter, "The header 'X-SES-Message-Tags' is not for clients to set."},
 		{"header twice", func(r *Request) { r.Headers = []Header{{"List-Help", "x"}, {"list-help", "y"}} }, fault.Invalid, fault.EmailParameter, "Duplicate header 'list-help'."},

@@ -94,6 +94,7 @@ func (svcQuick) Put(context.Context, ...Letter) error { return nil }
 func (svcQuick) Next(context.Context) (Job, error) {
 	return Job{}, fault.New(fault.Unavailable, "", "None.")
 }
+
 func (svcQuick) Find(context.Context, string) (m Message, ok bool, err error) { return m, false, nil }
 
 func BenchmarkSendSimple(b *testing.B) {

@@ -82,7 +82,7 @@ func (s *Service) UpdateTemplate(ctx context.Context, t tenant.Tenant, one Templ
 
 // Template returns the template of a name. It may be shared and must not be changed.
 func (s *Service) Template(ctx context.Context, t tenant.Tenant, name string) (*Template, error) {
-	if err := checkTemplateName(name); err != nil {
+	if !isTemplateName(name) {
 		return nil, noTemplate(name)
 	}
 	found, ok, err := s.Registry.Template(ctx, t, name)
@@ -109,8 +109,8 @@ func (s *Service) Templates(ctx context.Context, t tenant.Tenant, after string, 
 
 // DeleteTemplate removes a template, and reports whether there was one.
 func (s *Service) DeleteTemplate(ctx context.Context, t tenant.Tenant, name string) (had bool, err error) {
-	if checkTemplateName(name) != nil {
-		return false, nil
+	if !isTemplateName(name) {
+		return false, nil // there can be none
 	}
 	had, err = s.Registry.DeleteTemplate(ctx, t, name)
 	if err != nil {
@@ -121,8 +121,8 @@ func (s *Service) DeleteTemplate(ctx context.Context, t tenant.Tenant, name stri
 
 // checkTemplate reports whether a template may be stored.
 func checkTemplate(one *Template, limit int64) error {
-	if err := checkTemplateName(one.Name); err != nil {
-		return err
+	if !isTemplateName(one.Name) {
+		return invalidTemplate("The name of a template has 1 to %d characters, not %q.", maxTemplateName, clip(one.Name))
 	}
 	size := int64(len(one.Subject) + len(one.Text) + len(one.HTML))
 	switch {
@@ -144,11 +144,8 @@ func checkTemplate(one *Template, limit int64) error {
 	return nil
 }
 
-func checkTemplateName(name string) error {
-	if name == "" || utf8.RuneCountInString(name) > maxTemplateName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
-		return invalidTemplate("The name of a template has 1 to %d characters, not %q.", maxTemplateName, clip(name))
-	}
-	return nil
+func isTemplateName(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= maxTemplateName && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 func invalidTemplate(format string, args ...any) error {
