@@ -66,7 +66,7 @@ func TestSendRawParametersGoFirst(t *testing.T) {
 	h := newSvcHouse(t)
 	r := svcRaw("X-SES-SOURCE-ARN: nonsense\n" + svcRawMail)
 	r.Set, r.Tags, r.From, r.ReturnPath = "other", []Tag{{"e", "f"}}, "owner@example.org", "path@example.org"
-	r.FromARN = "arn:aws:ses:eu-west-1:123456789012:identity/example.org"
+	r.FromARN = "arn:aws:ses:eu-west-1:999999999999:identity/example.com" // that of the From field
 	r.Raw.Envelope = []string{"zoe@example.net"}
 	m := h.letter(t, r).Message
 	if m.Set != "other" || m.Sender != "owner@example.org" || m.ReturnPath != "path@example.org" || m.SourceARN != r.FromARN ||

@@ -104,13 +104,14 @@ func (d *desk) sender(ctx context.Context, r *Request) (writer, error) {
 	if w.from, err = d.speaker(ctx, w.address); err != nil {
 		return writer{}, err
 	}
-	w.arn, err = d.sourceARN(r.FromARN, &w)
+	w.arn, err = d.sourceARN(r, &w)
 	return w, err
 }
 
 // sourceARN returns the ARN of the identity that speaks for the sender: the one that the client names, or that which was found, or
-// that of the address.
-func (d *desk) sourceARN(named string, w *writer) (string, error) {
+// that of the address. In a raw message a client may name the identity of the From field, whoever is the sender of the envelope.
+func (d *desk) sourceARN(r *Request, w *writer) (string, error) {
+	named := r.FromARN
 	if named == "" {
 		if w.from.identity != nil {
 			return w.from.identity.ARN(d.t), nil
@@ -121,6 +122,9 @@ func (d *desk) sourceARN(named string, w *writer) (string, error) {
 	name, isIdentity := strings.CutPrefix(a.Resource, "identity/")
 	if err != nil || a.Service != "ses" || a.Account == "" || !isIdentity {
 		return "", fault.New(fault.Invalid, fault.EmailParameter, "The ARN %q is not that of an identity.", clip(named))
+	}
+	if r.Raw != nil {
+		return named, nil
 	}
 	for speaks := range speakers(strings.ToLower(w.address)) {
 		if strings.EqualFold(speaks, name) {
