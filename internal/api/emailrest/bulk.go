@@ -36,7 +36,7 @@ func (a *API) sendBulk(ctx context.Context, in *bulkInput) (*bulkOutput, error) 
 
 func (a *API) bulk(ctx context.Context, in *bulkInput) (email.Bulk, error) {
 	b := email.Bulk{Request: email.Request{
-		Operation: sendBulkEmail, Origin: originOf(ctx), From: in.FromEmailAddress, FromARN: in.FromEmailAddressIdentityArn, ReplyTo: in.ReplyToAddresses,
+		Operation: sendBulkEmail, Origin: originOf(ctx), Large: a.v2, From: in.FromEmailAddress, FromARN: in.FromEmailAddressIdentityArn, ReplyTo: in.ReplyToAddresses,
 		ReturnPath: in.FeedbackForwardingEmailAddress, Set: in.ConfigurationSetName, Tags: tags(in.DefaultEmailTags),
 	}}
 	if in.DefaultContent == nil || in.DefaultContent.Template == nil {

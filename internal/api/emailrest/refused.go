@@ -45,7 +45,7 @@ func (a *API) Resolve(r *http.Request, body []byte) (awsapi.Call, error) {
 	_, path, _ := strings.Cut(strings.TrimPrefix(awsapi.RawPath(r), "/"), "/email/")
 	for _, part := range absent {
 		if strings.HasPrefix(path, part.path) {
-			return call, &awsapi.RefusedError{Reason: awsapi.UnknownOperation, Msg: "This server has no " + part.what + ", and none of the operations on them."}
+			return call, &awsapi.RefusedError{Reason: awsapi.UnknownOperation, Msg: "This server does not have this operation: it has no " + part.what + "."}
 		}
 	}
 	return call, err

@@ -42,7 +42,7 @@ func (a *API) send(ctx context.Context, in *pinpointSendInput, fromARN string) (
 		return nil, err
 	}
 	r := email.Request{
-		Operation: sendEmail, Origin: originOf(ctx), From: in.FromEmailAddress, FromARN: fromARN, ReplyTo: in.ReplyToAddresses,
+		Operation: sendEmail, Origin: originOf(ctx), Large: a.v2, From: in.FromEmailAddress, FromARN: fromARN, ReplyTo: in.ReplyToAddresses,
 		ReturnPath: in.FeedbackForwardingEmailAddress, Set: in.ConfigurationSetName, Tags: tags(in.EmailTags),
 	}
 	if err := a.fillContent(&r, in.Content); err != nil {

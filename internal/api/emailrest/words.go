@@ -19,10 +19,11 @@ type words[T comparable] struct {
 // read is what a word stands for. It fails with fault.Invalid if there is no such word.
 func (w words[T]) read(resource, word string) (T, error) {
 	v, ok := w.of[word]
-	if !ok {
-		return v, fault.New(fault.Invalid, resource, "%q is not %s; the words are %s.", shorten(word), w.what, strings.Join(slices.Sorted(maps.Keys(w.of)), ", "))
+	if ok {
+		return v, nil
 	}
-	return v, nil
+	all := slices.DeleteFunc(slices.Sorted(maps.Keys(w.of)), func(word string) bool { return word == "" }) // "" is like none
+	return v, fault.New(fault.Invalid, resource, "%q is not %s; the words are %s.", shorten(word), w.what, strings.Join(all, ", "))
 }
 
 // word is the word for v, or other if the API has none.

@@ -108,9 +108,9 @@ func decode(body []byte, into any) error {
 	}
 	var f *fault.Error
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Type == reflect.TypeFor[Blob]() && wrong.Value == "string" {
-		f = fault.New(fault.Invalid, "", "%s is not base64.", subject(wrong.Field))
+		f = fault.New(fault.Invalid, "", "%s is not base64.", subject(into, wrong.Field))
 	} else if ok {
-		f = fault.New(fault.Invalid, "", "%s must be %s, not %s.", subject(wrong.Field), typeName(wrong.Type), article(wrong.Value))
+		f = fault.New(fault.Invalid, "", "%s must be %s, not %s.", subject(into, wrong.Field), typeName(wrong.Type), article(wrong.Value))
 	} else if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		f = fault.New(fault.Invalid, "", "The request body is not JSON: at byte %d, %v.", syntax.Offset, syntax)
 	} else {
@@ -120,11 +120,31 @@ func decode(body []byte, into any) error {
 	return f
 }
 
-func subject(field string) string {
+// subject is how a client knows the field, which encoding/json names with the structs that are
+// embedded on the way.
+func subject(into any, field string) string {
 	if field == "" {
 		return "The request body"
 	}
-	return field
+	t := reflect.TypeOf(into)
+	var path []string
+	for name := range strings.SplitSeq(field, ".") {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			path = append(path, name)
+			continue
+		}
+		f, ok := t.FieldByName(name)
+		if !ok || !f.Anonymous {
+			path = append(path, name)
+		}
+		if ok {
+			t = f.Type
+		}
+	}
+	return strings.Join(path, ".")
 }
 
 // typeName is how JSON calls what a field of type t holds.
