@@ -36,6 +36,7 @@ type pool struct {
 	hosts   map[string]*host
 	resting map[netip.AddrPort]rest
 	closed  bool
+	down    bool // the relay, when it was last needed
 }
 
 // enter notes that somebody wants a session with the host.
@@ -108,9 +109,7 @@ func (p *pool) take(ctx context.Context, h *host, addresses []netip.AddrPort, le
 		}
 		s, err := p.t.dial(ctx, h, at, level)
 		if err == nil {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			h.open[at]++
+			p.opened(h, at)
 			return s, nil
 		}
 		last = err
@@ -182,20 +181,29 @@ func (p *pool) rests(at netip.AddrPort) (said, bool) {
 	return r.said, true
 }
 
+// opened notes that there is one more session.
+func (p *pool) opened(h *host, at netip.AddrPort) {
+	p.mu.Lock()
+	h.open[at]++
+	again := p.down
+	p.down = false
+	p.mu.Unlock()
+	if again {
+		p.t.settings.Log.Info("the relay takes mail again", "relay", p.t.settings.Relay)
+	}
+}
+
 // failed has the address left alone for a while. One that has other sessions with us is well, it only takes no more of them.
 func (p *pool) failed(h *host, at netip.AddrPort, why said) {
 	p.mu.Lock()
-	known := h.open[at] > 0 || len(p.resting) >= maxResting
-	if !known {
-		p.resting[at] = rest{p.t.settings.Now().Add(p.t.settings.Rest), why}
+	defer p.mu.Unlock()
+	if h.open[at] > 0 || len(p.resting) >= maxResting {
+		return
 	}
-	p.mu.Unlock()
-	switch {
-	case known:
-	case p.t.settings.Relay != "":
-		p.t.settings.Log.Warn("relay takes no mail", "relay", h.name, "address", at.String(), "reason", why.text)
-	default:
-		p.t.settings.Log.Debug("host takes no mail", "host", h.name, "address", at.String(), "reason", why.text)
+	p.resting[at] = rest{p.t.settings.Now().Add(p.t.settings.Rest), why}
+	if p.t.settings.Relay != "" && !p.down && len(h.open) == 0 {
+		p.down = true
+		p.t.settings.Log.Warn("the relay takes no mail", "relay", p.t.settings.Relay, "address", at.Addr(), "reason", why.text)
 	}
 }
 

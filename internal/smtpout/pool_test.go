@@ -3,6 +3,7 @@ package smtpout
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -148,7 +149,8 @@ func TestAHostThatIsDown(t *testing.T) {
 	p := newPeerOn(t, l[0], func(p *peer) { p.server.MaxLineLength = 2000 })
 	reg := prometheus.NewRegistry()
 	clock := newClock()
-	tr := transport(t, Settings{Relay: p.addr, Rest: time.Minute, Registerer: reg, Now: clock.now})
+	var lines strings.Builder
+	tr := transport(t, Settings{Relay: p.addr, Rest: time.Minute, Registerer: reg, Now: clock.now, Log: slog.New(slog.NewTextHandler(&lines, nil))})
 	count := func(result string) float64 { return testutil.ToFloat64(tr.metrics.connections.WithLabelValues(result)) }
 	_ = l[0].Close()
 	for range 100 {
@@ -172,6 +174,11 @@ func TestAHostThatIsDown(t *testing.T) {
 	clock.pass(1)
 	if r := deliver(t, tr, parcel("x@example.org"))[0]; r.Verdict != email.Delivered {
 		t.Errorf("after its rest: %+v, want delivered", r)
+	}
+	for _, line := range []string{"the relay takes no mail", "the relay takes mail again"} {
+		if n := strings.Count(lines.String(), line); n != 1 {
+			t.Errorf("the log has %q %d times, want once:\n%s", line, n, lines.String())
+		}
 	}
 }
 
