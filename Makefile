@@ -46,9 +46,12 @@ deps: ## Install the speech engine where it is missing (Debian)
 	elif command -v sudo >/dev/null; then sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends espeak-ng; \
 	else echo "ask root to run: apt-get install espeak-ng"; exit 1; fi
 
+# The tests start a Postfix of their own; the system's must not begin to take mail.
 .PHONY: peers
-peers: ## Install the SIP programs that the interoperability tests call (Debian, root)
+peers: ## Install the SIP and mail programs that the interoperability tests call (Debian, root)
 	apt-get update -q && apt-get install -qy --no-install-recommends sip-tester baresip-core kamailio kamailio-tls-modules
+	echo postfix postfix/main_mailer_type select No configuration | debconf-set-selections
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postfix sasl2-bin libsasl2-modules python3-dkim
 
 .PHONY: promtool
 promtool: bin/promtool ## Get promtool, which checks the alert rules (Debian)
