@@ -87,6 +87,9 @@ func TestRecountTheDayBeforeARestart(t *testing.T) {
 	if h.registry.asked != 1 {
 		t.Errorf("statistics were read %d times, want once", h.registry.asked)
 	}
+	if got, err := h.Statistics(t.Context(), svcOwner); err != nil || len(got) != 4 || got[1].Attempts != 5 {
+		t.Errorf("Statistics = %+v, %v, want the registry's", got, err)
+	}
 }
 
 func TestChangeSettings(t *testing.T) {
