@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -107,8 +108,8 @@ func (h *Handler) Close(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// gif is an image of one transparent pixel, of 43 bytes. Source: GIF89a Specification.
-var gif, _ = base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+// onePixel is a GIF of one transparent pixel, of 43 bytes. Source: GIF89a Specification.
+var onePixel, _ = base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
 // ServeHTTP serves GET and HEAD. HEAD makes no event: it is how scanners of links look where one leads.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -137,9 +138,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/gif")
-	w.Header().Set("Content-Length", "43")
+	w.Header().Set("Content-Length", strconv.Itoa(len(onePixel)))
 	if r.Method == http.MethodGet {
-		_, _ = w.Write(gif) // a visitor who is gone has opened the mail all the same
+		_, _ = w.Write(onePixel) // a visitor who is gone has opened the mail all the same
 	}
 }
 
