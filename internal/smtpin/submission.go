@@ -193,6 +193,7 @@ func (s *submission) send(ctx context.Context, from string, to []string, raw []b
 	began := s.s.Now()
 	id, err := s.s.Sender.Send(account.NewContext(ctx, s.who), s.who.Tenant(), email.Request{
 		Operation: "SendSmtpEmail", // what the tag ses:operation says of mail that came by SMTP
+		Large:     true,
 		Origin:    email.Origin{IP: s.conn.client, TLS: s.version(), Caller: s.who.Key.ID},
 		From:      from,
 		Raw:       &email.Raw{Data: raw, Envelope: to},

@@ -90,10 +90,10 @@ func TestSubmission(t *testing.T) {
 		t.Errorf("reply = %q, %v, want %q", line, err, "250 Ok "+messageID)
 	}
 	want := email.Request{
-		Operation: "SendSmtpEmail",
-		Origin:    email.Origin{IP: "127.0.0.1", TLS: "TLSv1.3", Caller: keyID},
-		From:      "a@example.com",
-		Raw:       &email.Raw{Data: []byte(mail), Envelope: []string{"b@example.com", "c@example.org"}},
+		Operation: "SendSmtpEmail", Large: true,
+		Origin: email.Origin{IP: "127.0.0.1", TLS: "TLSv1.3", Caller: keyID},
+		From:   "a@example.com",
+		Raw:    &email.Raw{Data: []byte(mail), Envelope: []string{"b@example.com", "c@example.org"}},
 	}
 	got := to.only(t)
 	if diff := cmp.Diff(want, got.request); diff != "" {
