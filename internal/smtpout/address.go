@@ -61,12 +61,13 @@ func isLocal(s string) bool {
 		return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>"\(),:;@[]`, r) })
 	}
 	for inner := s[1 : len(s)-1]; inner != ""; inner = inner[1:] {
-		if inner[0] == '\\' {
+		switch inner[0] {
+		case '"':
+			return false
+		case '\\':
 			if inner = inner[1:]; inner == "" {
 				return false
 			}
-		} else if inner[0] == '"' {
-			return false
 		}
 		if inner[0] < ' ' || inner[0] == 0x7f {
 			return false

@@ -15,7 +15,7 @@ import (
 //
 // That it fails is the operator's trouble and not the mail's: the mail waits.
 func (s *session) authenticate() *setupError {
-	if s.place.tls == "" && !(s.t.settings.PlainAuth && s.loopback()) {
+	if safe := s.place.tls != "" || s.t.settings.PlainAuth && s.loopback(); !safe {
 		return s.fail(ours(email.Deferred, "4.7.11", "%s offers no TLS, and the password does not go without", s.place.host))
 	}
 	offered := strings.Fields(strings.ToUpper(s.ext["AUTH"]))

@@ -164,8 +164,13 @@ func TestEightBits(t *testing.T) {
 		"250 8BITMIME\r\n": "MAIL FROM:<bounce@example.com> BODY=8BITMIME", "250 HELP\r\n": "MAIL FROM:<bounce@example.com>",
 	} {
 		tr := transport(t, Settings{Relay: play(t, script{
-			{say: "220 x\r\n"}, {hear: "EHLO", say: "250-x\r\n" + offer}, {hear: want, say: "250 ok\r\n"},
-			{hear: "RCPT", say: "250 ok\r\n"}, {hear: "DATA", say: "354 go\r\n"}, {hear: ".", say: "250 taken\r\n"}, bye,
+			{say: "220 x\r\n"},
+			{hear: "EHLO", say: "250-x\r\n" + offer},
+			{hear: want, say: "250 ok\r\n"},
+			{hear: "RCPT", say: "250 ok\r\n"},
+			{hear: "DATA", say: "354 go\r\n"},
+			{hear: ".", say: "250 taken\r\n"},
+			bye,
 		})})
 		p := parcel("x@example.org")
 		p.Data = []byte("Subject: x\r\n\r\nGrüße\r\n")

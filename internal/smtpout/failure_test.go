@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ var (
 	bye  = turn{hear: "QUIT", say: "221 bye\r\n"}
 )
 
-func then(s script, more ...turn) script { return append(s[:len(s):len(s)], more...) }
+func then(s script, more ...turn) script { return append(slices.Clip(s), more...) }
 
 // TestWhatARelayMaySay goes through everything that can go wrong with one recipient.
 func TestWhatARelayMaySay(t *testing.T) {
@@ -62,8 +63,10 @@ func TestWhatARelayMaySay(t *testing.T) {
 		"gone at the content": {then(data, turn{hear: "."}), email.Reply{Verdict: email.Deferred, Enhanced: "4.4.2", Text: "connection with 127.0.0.1 lost at the end of the content: EOF"}},
 		"another code":        {then(data, turn{hear: ".", say: "250-taken\r\n550 not\r\n"}), email.Reply{Verdict: email.Deferred, Enhanced: "4.4.2", Text: "connection with 127.0.0.1 lost at the end of the content: what came is not an SMTP reply"}},
 		"strange bytes":       {then(data, turn{hear: ".", say: "550 5.7.1 \x00\xff\x1b[2J\r\n"}), email.Reply{Verdict: email.Refused, Code: 550, Enhanced: "5.7.1", Text: "550 5.7.1  \uFFFD [2J"}},
-		"too large": {append(script{{say: "220 x\r\n"}, {hear: "EHLO", say: "250-x\r\n250 SIZE 10\r\n"}}, bye),
-			email.Reply{Verdict: email.Refused, Enhanced: "5.3.4", Text: fmt.Sprintf("the message has %d bytes, and 127.0.0.1 takes 10", len(content))}},
+		"too large": {
+			append(script{{say: "220 x\r\n"}, {hear: "EHLO", say: "250-x\r\n250 SIZE 10\r\n"}}, bye),
+			email.Reply{Verdict: email.Refused, Enhanced: "5.3.4", Text: fmt.Sprintf("the message has %d bytes, and 127.0.0.1 takes 10", len(content))},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +106,10 @@ func TestContentThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	stuck := make(chan struct{})
 	addr := play(t, script{
-		{say: "220 x\r\n"}, {hear: "EHLO", say: "250 x\r\n"}, {hear: "MAIL", say: "250 ok\r\n"}, {hear: "RCPT", say: "250 ok\r\n"},
+		{say: "220 x\r\n"},
+		{hear: "EHLO", say: "250 x\r\n"},
+		{hear: "MAIL", say: "250 ok\r\n"},
+		{hear: "RCPT", say: "250 ok\r\n"},
 		{hear: "DATA", say: "354 go\r\n", do: func(net.Conn) { <-stuck }},
 	})
 	t.Cleanup(func() { close(stuck) })
@@ -148,7 +154,9 @@ func TestRecipientsOneByOne(t *testing.T) {
 			extension := map[bool]string{true: "250 PIPELINING\r\n", false: "250 HELP\r\n"}[pipelining]
 			heard := func(line, say string) turn { return turn{hear: line, say: say} }
 			tr := transport(t, Settings{Relay: play(t, script{
-				{say: "220 x\r\n"}, {hear: "EHLO", say: "250-x\r\n" + extension}, heard("MAIL", "250 ok\r\n"),
+				{say: "220 x\r\n"},
+				{hear: "EHLO", say: "250-x\r\n" + extension},
+				heard("MAIL", "250 ok\r\n"),
 				heard("RCPT TO:<a@example.org>", "250 ok\r\n"), heard("RCPT TO:<b@example.org>", "550 5.1.1 unknown\r\n"),
 				heard("RCPT TO:<c@example.org>", "450 4.2.0 later\r\n"), heard("RCPT TO:<d@example.org>", "550 5.1.1 unknown\r\n"),
 				heard("RCPT TO:<e@example.org>", "250 ok\r\n"), heard("DATA", "354 go\r\n"), heard(".", "250 2.0.0 queued\r\n"), bye,

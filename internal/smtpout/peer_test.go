@@ -107,15 +107,6 @@ func (p *peer) connections() int {
 	return len(p.conns.all)
 }
 
-// cut ends all connections.
-func (p *peer) cut() {
-	p.conns.mu.Lock()
-	defer p.conns.mu.Unlock()
-	for _, c := range p.conns.all {
-		_ = c.Close()
-	}
-}
-
 // deliveries returns what was taken.
 func (p *peer) deliveries() []delivery {
 	p.mu.Lock()

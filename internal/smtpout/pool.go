@@ -114,7 +114,8 @@ func (p *pool) take(ctx context.Context, h *host, addresses []netip.AddrPort, le
 		}
 		last = err
 		// That it cannot encrypt tells nothing to those who do not ask for it.
-		if !err.ours && !(err.tls && level > p.t.level(message{})) {
+		special := err.tls && level > p.t.level(message{})
+		if !err.ours && !special {
 			p.failed(h, at, err.said)
 		}
 		if ctx.Err() != nil {

@@ -337,7 +337,6 @@ func (s *session) quit() {
 		if _, err := s.conn.Write([]byte("QUIT\r\n")); err == nil {
 			_, _ = readReply(s.r)
 		}
-		_ = s.conn.Close()
 	}
 	s.drop()
 }

@@ -89,7 +89,7 @@ func (p *policies) dial(ctx context.Context, _, address string) (net.Conn, error
 		return nil, err
 	}
 	var d net.Dialer
-	last := error(fmt.Errorf("%s has no public address", name))
+	last := fmt.Errorf("%s has no public address", name)
 	for _, a := range found {
 		if !p.t.settings.AllowPrivate && private(a.Addr()) {
 			continue
@@ -180,7 +180,7 @@ func (p *policies) fetch(ctx context.Context, domain string) (policy, time.Durat
 	if err != nil {
 		return policy{}, 0, err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if answer.StatusCode != http.StatusOK || kind != "text/plain" {
 		return policy{}, 0, fmt.Errorf("status %d, type %q", answer.StatusCode, kind)

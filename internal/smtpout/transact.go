@@ -41,11 +41,11 @@ func (s *session) transact(ctx context.Context, m message, to []string) outcome 
 	stop := context.AfterFunc(ctx, func() { _ = s.raw.Close() })
 	x := &transaction{s: s, m: m, to: to, all: make([]said, len(to))}
 	early := x.run()
-	if !stop() {
-		s.dirty = true
-	}
 	if !s.dirty && x.open {
 		s.reset()
+	}
+	if !stop() {
+		s.dirty = true
 	}
 	s.sent++
 	s.t.metrics.transaction.Observe(time.Since(begun).Seconds())
