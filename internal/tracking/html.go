@@ -26,7 +26,6 @@ type rewriter struct {
 // page is HTML that is being rewritten.
 type page struct {
 	out     []byte
-	kept    int  // how much of the input is in out, or left out
 	pixel   bool // it is in
 	body    int  // where the last </body> stands in out; -1 = there was none
 	end     int  // where the last </html> stands

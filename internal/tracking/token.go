@@ -140,11 +140,11 @@ func (l *Links) read(path string) (token, error) {
 	if len(path) > maxToken || l.base == nil {
 		return token{}, errToken
 	}
-	if at := strings.Index(path, linkPath); at >= 0 {
-		return l.readLink(path[at+len(linkPath):])
+	if _, rest, ok := strings.Cut(path, linkPath); ok {
+		return l.readLink(rest)
 	}
-	if at := strings.Index(path, pixelPath); at >= 0 {
-		return l.verify("", path[at+len(pixelPath):])
+	if _, rest, ok := strings.Cut(path, pixelPath); ok {
+		return l.verify("", rest)
 	}
 	return token{}, errToken
 }
