@@ -33,8 +33,10 @@ func ParseAddress(s string) (Address, error) {
 	if a, ok := plainAddress(s); ok {
 		return a, nil
 	}
-	if inner, ok := strings.CutPrefix(s, "<"); ok { // <a@example.com>
-		if a, ok := plainAddress(strings.TrimSuffix(inner, ">")); ok && strings.HasSuffix(inner, ">") {
+	if name, inner, ok := strings.Cut(s, "<"); ok && strings.HasSuffix(inner, ">") { // A B <a@example.com>
+		name = strings.TrimSpace(name)
+		if a, ok := plainAddress(inner[:len(inner)-1]); ok && (name == "" || isPhrase(name)) {
+			a.Name = name
 			return a, nil
 		}
 	}

@@ -57,7 +57,7 @@ func (a *Attachment) entity() (*entity, error) {
 	f.end()
 	if a.Description != "" {
 		f.field("Content-Description")
-		if err := f.unstructured(charset{name: "UTF-8"}, a.Description); err != nil {
+		if err := f.unstructured(utf8Set, a.Description); err != nil {
 			return nil, err
 		}
 		f.end()

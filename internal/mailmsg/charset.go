@@ -2,6 +2,7 @@ package mailmsg
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -18,13 +19,16 @@ type charset struct {
 	ascii    bool              // nothing but ASCII is allowed
 }
 
+// utf8Set is what has every character.
+var utf8Set = charset{name: "UTF-8"}
+
 // findCharset returns the character set that a client names. "" is ASCII if that is enough for the text, else UTF-8.
 func findCharset(name, text string) (charset, error) {
 	switch {
 	case name == "" && isASCII(text):
 		return charset{name: "us-ascii"}, nil // and nothing needs to be looked at again
 	case name == "" || strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "utf8"):
-		return charset{name: "UTF-8"}, nil
+		return utf8Set, nil
 	case strings.EqualFold(name, "us-ascii") || strings.EqualFold(name, "ascii"):
 		return charset{name: "us-ascii", ascii: true}, nil
 	}
@@ -50,15 +54,10 @@ func lookupCharset(name string) encoding.Encoding {
 // wide reports whether an encoding takes more than a byte for a line end, so that text in it is no text to a mail server.
 // Source: RFC 2046 section 4.1.1.
 func wide(e encoding.Encoding) bool {
-	for _, w := range []encoding.Encoding{
+	return slices.Contains([]encoding.Encoding{
 		unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), unicode.UTF16(unicode.BigEndian, unicode.UseBOM),
 		utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), utf32.UTF32(utf32.BigEndian, utf32.UseBOM),
-	} {
-		if e == w {
-			return true
-		}
-	}
-	return false
+	}, e)
 }
 
 // encode returns the text in the character set.

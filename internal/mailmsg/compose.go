@@ -78,7 +78,7 @@ func Compose(c Content) ([]byte, error) {
 			return nil, err
 		}
 		f.field(one.Name)
-		if err := f.unstructured(charset{name: "UTF-8"}, strings.TrimSpace(strings.ReplaceAll(one.Value, "\t", " "))); err != nil {
+		if err := f.unstructured(utf8Set, strings.TrimSpace(strings.ReplaceAll(one.Value, "\t", " "))); err != nil {
 			return nil, err
 		}
 		f.end()

@@ -80,7 +80,7 @@ func (f *folder) address(a Address) {
 	case isASCII(a.Name) && len(a.Name) < 200:
 		f.word(quote(a.Name), false)
 	default:
-		f.encoded(charset{name: "UTF-8"}, a.Name, true)
+		_ = f.encoded(utf8Set, a.Name, true) // nothing is missing in UTF-8
 	}
 	f.word("<"+addr+">", true)
 }

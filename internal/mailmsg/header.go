@@ -211,7 +211,7 @@ func Prepend(raw []byte, fields ...Field) ([]byte, error) {
 			return nil, failf("The header %q is not valid", shorten(one.Name))
 		}
 		f.field(one.Name)
-		if err := f.unstructured(charset{name: "UTF-8"}, one.Value); err != nil {
+		if err := f.unstructured(utf8Set, one.Value); err != nil {
 			return nil, err
 		}
 		f.end()

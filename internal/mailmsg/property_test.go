@@ -116,7 +116,7 @@ func checkMessage(t *rapid.T, raw []byte, subject string, want []leaf) {
 	if err != nil {
 		t.Fatalf("ReadMessage = %v\n%s", err, raw)
 	}
-	for _, line := range strings.Split(string(raw), "\r\n") {
+	for line := range strings.SplitSeq(string(raw), "\r\n") {
 		if len(line) > mailmsg.MaxLine || strings.ContainsAny(line, "\r\n\x00") {
 			t.Fatalf("the line %q is no line of a message", line)
 		}
