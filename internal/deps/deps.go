@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"voice":     {"account", "configset", "event", "fault", "quota", "ssml", "tenant"},
 	"pinpoint":  {"arn", "configset", "event", "fault", "quota", "tenant"},
 
-	"email":     {"account", "arn", "configset", "event", "fault", "mailmsg", "mailtemplate", "quota", "tenant"},
+	"email": {"account", "arn", "configset", "event", "fault", "mailmsg", "mailtemplate", "quota", "tenant"},
 
 	// Mail.
 	"mailmsg":      {},
