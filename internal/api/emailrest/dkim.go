@@ -49,7 +49,7 @@ func (a *API) putDKIMSigning(ctx context.Context, in *putDKIMSigningInput) (*put
 		if key != nil || !madeHere(one) { // a key that was made here already stays
 			one.Selector, one.Key = selector, key
 		}
-		one.DKIM = true
+		one.DKIM = one.Key != nil // else it is switched on with the key that is made below
 		return nil
 	})
 	if err != nil {

@@ -200,6 +200,9 @@ func (m *mail) ChangeIdentity(ctx context.Context, t tenant.Tenant, name string,
 	if err := edit(&changed); err != nil {
 		return err
 	}
+	if changed.DKIM && changed.Key == nil {
+		return fault.New(fault.Invalid, fault.EmailIdentity, "Domain %s is not verified for DKIM signing.", name)
+	}
 	m.identities[name] = &changed
 	return nil
 }
@@ -207,7 +210,7 @@ func (m *mail) ChangeIdentity(ctx context.Context, t tenant.Tenant, name string,
 func (m *mail) VerifyDKIM(ctx context.Context, t tenant.Tenant, domain string) (*email.Identity, error) {
 	one, err := m.Identity(ctx, t, domain)
 	if err == nil && one.Key == nil {
-		one.Selector, one.Key = selector, pkcs8()
+		one.DKIM, one.Selector, one.Key = true, selector, pkcs8()
 	}
 	return one, err
 }

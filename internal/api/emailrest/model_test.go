@@ -93,12 +93,10 @@ func TestEachOperationIsServedOrRefusedByName(t *testing.T) {
 // docs/compatibility.md.
 var ignored = []string{
 	"OverallConfidenceThreshold", "ConfidenceVerdictThreshold", // of what can only be DISABLED
-	"EventBusArn",                  // of what is refused
-	"ListManagementOptions",        //
-	"ContactListName", "TopicName", // of those
-	"FeedbackForwardingEmailAddressIdentityArn", //
-	"DomainSigningAttributesOrigin",             // says what the key says
-	"ProductionAccessEnabled",                   // everybody has it
+	"EventBusArn", // of what is refused
+	"ListManagementOptions", "ContactListName", "TopicName", "FeedbackForwardingEmailAddressIdentityArn",
+	"DomainSigningAttributesOrigin", // says what the key says
+	"ProductionAccessEnabled",       // everybody has it
 }
 
 // TestInputsHaveTheMembersOfTheModel compares the fields of each input with the model.

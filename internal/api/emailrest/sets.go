@@ -113,7 +113,7 @@ func (a *API) putVDM(ctx context.Context, in *putVDMInput) (*empty, error) {
 
 // putArchiving changes nothing: there are no archives here, so that only their absence can be asked for.
 func (a *API) putArchiving(ctx context.Context, in *putArchivingInput) (*empty, error) {
-	if err := in.archivingOptions.check(); err != nil {
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	t, err := awsapi.Caller(ctx)

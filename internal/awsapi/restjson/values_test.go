@@ -85,14 +85,14 @@ func FuzzTime(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var at, again restjson.Time
-		if err := json.Unmarshal([]byte(s), &at); err != nil {
+		if err := json.Unmarshal([]byte(s), &at); err != nil || strings.TrimSpace(s) == "null" {
 			return
 		}
 		text, err := json.Marshal(at)
 		if err != nil {
 			t.Fatalf("Marshal(%v) = %v", at, err)
 		}
-		if err := json.Unmarshal(text, &again); err != nil || !again.Equal(at.Time) && !(at.IsZero() && strings.TrimSpace(s) == "null") {
+		if err := json.Unmarshal(text, &again); err != nil || !again.Equal(at.Time) {
 			t.Errorf("%s is read as %v and written as %s, which is %v, %v", s, at, text, again, err)
 		}
 		if year := at.Year(); year < -9999 || year > 10_000 || at.Location() != time.UTC {
