@@ -62,24 +62,24 @@ func (c *apiClient) call(ctx context.Context, method, path string, in, out any) 
 			return err
 		}
 	}
-	resp, text, err := c.do(ctx, method, path, "application/json", body)
+	answer, err := c.do(ctx, method, path, "application/json", body)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode/100 != 2 {
+	if answer.status/100 != 2 {
 		var why struct{ Message string }
-		_ = json.Unmarshal(text, &why) // the status says enough if the body is not JSON
-		return &apiError{resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), why.Message}
+		_ = json.Unmarshal(answer.body, &why) // the status says enough if the body is not JSON
+		return &apiError{answer.status, answer.header.Get("x-amzn-ErrorType"), why.Message}
 	}
 	if out == nil {
 		return nil
 	}
-	return json.Unmarshal(text, out)
+	return json.Unmarshal(answer.body, out)
 }
 
 // form sends one operation of an API that speaks the Query protocol.
 func (c *apiClient) form(ctx context.Context, in url.Values) error {
-	resp, text, err := c.do(ctx, http.MethodPost, "/", "application/x-www-form-urlencoded; charset=utf-8", []byte(in.Encode()))
+	answer, err := c.do(ctx, http.MethodPost, "/", "application/x-www-form-urlencoded; charset=utf-8", []byte(in.Encode()))
 	if err != nil {
 		return err
 	}
@@ -93,19 +93,26 @@ func (c *apiClient) form(ctx context.Context, in url.Values) error {
 	return nil
 }
 
-// do sends a request and reads the whole answer.
-func (c *apiClient) do(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, []byte, error) {
+// answer is what came back for a request, read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do sends a request and reads the answer.
+func (c *apiClient) do(ctx context.Context, method, path, contentType string, body []byte) (answer, error) {
 	req, err := c.request(ctx, method, path, contentType, body)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
-	return resp, text, err
+	return answer{resp.StatusCode, resp.Header, text}, err
 }
 
 func (c *apiClient) request(ctx context.Context, method, path, contentType string, body []byte) (*http.Request, error) {

@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"tenant":    {},
 	"fault":     {},
 	"lifecycle": {},
+	"crew":      {},
 	"event":     {"tenant"},
 
 	// Features: types, rules, and the interfaces they need.
@@ -34,10 +35,10 @@ var rooms = map[string][]string{
 	"account":   {"quota", "tenant"},
 	"configset": {"arn", "event", "fault", "quota", "tenant"},
 	"ssml":      {"fault"},
-	"voice":     {"account", "configset", "event", "fault", "quota", "ssml", "tenant"},
+	"voice":     {"account", "configset", "crew", "event", "fault", "quota", "ssml", "tenant"},
 	"pinpoint":  {"arn", "configset", "event", "fault", "quota", "tenant"},
 
-	"email": {"account", "arn", "configset", "event", "fault", "mailmsg", "mailtemplate", "quota", "tenant"},
+	"email": {"account", "arn", "configset", "crew", "event", "fault", "mailmsg", "mailtemplate", "quota", "tenant"},
 
 	// Mail.
 	"mailmsg":      {},

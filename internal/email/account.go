@@ -58,11 +58,12 @@ func dayLimit(acc *account.Account) int64 {
 
 // take counts recipients towards the account's rates. undo takes them back.
 func (s *Service) take(ctx context.Context, t tenant.Tenant, acc *account.Account, at time.Time, recipients int) (undo func(), err error) {
-	if recipients == 0 {
-		return func() {}, nil
-	}
+	// Before the first mail of all, also one that does not count: the statistics, which have every mail, are what it counts from.
 	if err := s.recount(ctx, t, acc); err != nil {
 		return nil, err
+	}
+	if recipients == 0 {
+		return func() {}, nil
 	}
 	// The second goes first: uses that are taken back a moment later hold up only those whom the day refuses, too. A mail with
 	// more recipients than a second allows passes when nothing else has in that second, or it never could.

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"tidings/internal/configset"
+	"tidings/internal/crew"
 	"tidings/internal/event"
 )
 
 // taken is one message, from being taken from the spool until it is handed back.
 type taken struct {
 	r     *Runner
-	spans spans
+	hours crew.Hours
 	job   Job
 	m     *Message
 	set   *configset.Set // nil = the message names none, or it is gone
@@ -38,12 +39,12 @@ const obstaclePause = time.Minute
 const reasonBadContent = "Bad content"
 
 // live does for one message what can be done now.
-func (r *Runner) live(s spans, job Job) {
-	if s.taking.Err() != nil {
+func (r *Runner) live(h crew.Hours, job Job) {
+	if h.Taking.Err() != nil {
 		job.Release()
 		return
 	}
-	t := &taken{r: r, spans: s, job: job, m: &job.Message, s: job.State}
+	t := &taken{r: r, hours: h, job: job, m: &job.Message, s: job.State}
 	if t.m.Set != "" {
 		key := configset.Key{Tenant: t.m.Tenant, Scope: configset.Email, Name: t.m.Set}
 		t.set, _ = r.Sets.Get(key)
@@ -94,7 +95,7 @@ func (t *taken) recall() (end ending, over bool) {
 // fail ends a message that could not be made from its template.
 func (t *taken) fail() ending {
 	h := unrendered(t.m)
-	if !t.publish(t.spans.taking, h) {
+	if !t.publish(t.hours.Taking, h) {
 		return released
 	}
 	t.r.Metrics.ended(h.kind, len(t.m.Recipients), t.r.now().Sub(t.m.Accepted))
@@ -104,7 +105,7 @@ func (t *taken) fail() ending {
 
 // attempt makes one attempt for the recipients that have no outcome yet.
 func (t *taken) attempt() ending {
-	raw, err := t.job.Content(t.spans.taking)
+	raw, err := t.job.Content(t.hours.Taking)
 	if err != nil {
 		return t.hindered(fmt.Errorf("read the message: %w", err))
 	}
@@ -141,7 +142,7 @@ func (t *taken) scan(raw []byte) (threat string, err error) {
 		return "", nil
 	}
 	defer recoveredAs(&err)
-	return t.r.Scanner.Scan(t.spans.taking, raw)
+	return t.r.Scanner.Scan(t.hours.Taking, raw)
 }
 
 // reject ends a message that must not be sent.
@@ -158,7 +159,7 @@ func (t *taken) announce() bool {
 	if t.s.Attempts > 0 {
 		return true
 	}
-	if !t.publish(t.spans.taking, sending(t.m)) {
+	if !t.publish(t.hours.Taking, sending(t.m)) {
 		return false
 	}
 	t.r.Registry.Count(t.m.Tenant, t.r.now(), Counts{Attempts: int64(len(t.s.Open))})
@@ -189,7 +190,7 @@ func (t *taken) parcel(raw []byte, open []int) (p Parcel, err error) {
 		}
 	}
 	if t.r.Signer != nil {
-		p.Data, err = t.r.Signer.Sign(t.spans.taking, t.m.Tenant, t.m.Sender, p.Data)
+		p.Data, err = t.r.Signer.Sign(t.hours.Taking, t.m.Tenant, t.m.Sender, p.Data)
 		if err != nil {
 			return Parcel{}, fmt.Errorf("sign the message: %w", err)
 		}
@@ -212,7 +213,7 @@ func (t *taken) deliver(p Parcel) []Reply {
 
 func (t *taken) delivered(p Parcel) (replies []Reply, err error) {
 	defer recoveredAs(&err)
-	return t.r.Transport.Deliver(t.spans.delivering, p), nil
+	return t.r.Transport.Deliver(t.hours.Working, p), nil
 }
 
 // recoveredAs turns a panic into an error: it costs one message its attempt, not all of them.
@@ -260,10 +261,10 @@ func eachOnce(indexes []int, replies []Reply) []Reply {
 
 // hindered puts a message off that something of our own keeps from being handed over, until its time is up.
 func (t *taken) hindered(err error) ending {
-	if t.spans.taking.Err() != nil {
+	if t.hours.Taking.Err() != nil {
 		return released
 	}
-	if t.r.obstacles.due() {
+	if t.r.obstacles.Due(warningPause) {
 		t.r.logger().Warn("a mail cannot be handed over for now", "message", t.m.ID, "error", err)
 	}
 	now := t.r.now()
@@ -314,7 +315,7 @@ func earlier(a, b time.Time) time.Time {
 func (t *taken) publish(until context.Context, all ...happening) bool {
 	events := t.r.Records.events(t.m, t.set, all...)
 	for part := range partsOf(events, publishBytes) {
-		err := t.r.write(until, t.m.ID, func() error { return t.r.Publisher.Publish(t.spans.writing, part...) })
+		err := t.r.write(until, t.m.ID, func() error { return t.r.Publisher.Publish(t.hours.Writing, part...) })
 		if err != nil {
 			return false
 		}

@@ -37,7 +37,7 @@ func partsOf(events []event.Event, most int) iter.Seq[[]event.Event] {
 // conclude makes outcomes of the replies of an attempt, and looks forward to the next attempt for the recipients that are left.
 func (t *taken) conclude(replies []Reply) ending {
 	at := t.at()
-	brokenOff := t.spans.delivering.Err() != nil
+	brokenOff := t.hours.Working.Err() != nil
 	expired := !at.Before(t.deadline()) && !brokenOff
 	var open []int
 	var ends []Reply
@@ -78,7 +78,7 @@ func (t *taken) settle(outcomes []Outcome) ending {
 	if len(outcomes) > 0 {
 		due := t.s.Due
 		t.s.Outcomes, t.s.Due = outcomes, time.Time{}
-		err := t.r.write(t.spans.writing, t.m.ID, func() error { return t.job.Save(t.spans.writing, t.s) })
+		err := t.r.write(t.hours.Writing, t.m.ID, func() error { return t.job.Save(t.hours.Writing, t.s) })
 		if err != nil {
 			t.r.logger().Error("what became of a mail was not written before the stop; it may be sent again", "message", t.m.ID, "error", err)
 			return released
@@ -159,11 +159,11 @@ func (t *taken) tell() bool {
 	}
 	list := suppressionList{t.r.Registry}
 	for i := range all {
-		if err := list.learn(t.spans.writing, t.m, t.set, &all[i]); err != nil {
+		if err := list.learn(t.hours.Writing, t.m, t.set, &all[i]); err != nil {
 			t.r.logger().Error("addresses were not put on the suppression list", "message", t.m.ID, "error", err)
 		}
 	}
-	if !t.publish(t.spans.writing, all...) {
+	if !t.publish(t.hours.Writing, all...) {
 		return false
 	}
 	for i := range all {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tidings/internal/configset"
+	"tidings/internal/crew"
 )
 
 // Runner hands accepted messages over to the servers of their recipients and publishes what becomes of them.
@@ -45,7 +44,7 @@ type Runner struct {
 	Log      *slog.Logger     // nil = none
 	Metrics  *Metrics         // nil = none
 
-	disk, spool, obstacles rareLine // for warnings
+	disk, spool, obstacles crew.Seldom // for warnings
 }
 
 const (
@@ -55,11 +54,7 @@ const (
 	// lastWrites is how long, at shutdown, what attempts have brought may take to reach the disk.
 	lastWrites = 10 * time.Second
 
-	// The pause after a failure of the storage: doubled each time, up to the longest.
-	firstRetry   = 50 * time.Millisecond
-	longestRetry = 5 * time.Second
-
-	rareLinePause = 10 * time.Second // between two warnings about the same
+	warningPause = 10 * time.Second // between two warnings about the same
 )
 
 // defaultSchedule follows RFC 5321 section 4.5.4.1 from the fourth pause on: at least 30 minutes. It is quicker at first, as
@@ -68,136 +63,41 @@ func defaultSchedule() []time.Duration {
 	return []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour}
 }
 
-// spans are the three lives that end one after the other at shutdown.
-type spans struct {
-	taking     context.Context // messages are taken up
-	delivering context.Context // attempts go on
-	writing    context.Context // states and events are written
-}
-
 // Run delivers until ctx ends. Then it takes no more messages, lets attempts in progress go on for Drain, and breaks off what
 // is left, which stays in the spool for the next start. It returns when nothing is in progress any more.
 func (r *Runner) Run(ctx context.Context) error {
-	delivering, breakOff := context.WithCancel(context.WithoutCancel(ctx))
-	defer breakOff()
-	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer giveUp()
-	s := spans{taking: ctx, delivering: delivering, writing: writing}
-
-	var inProgress sync.WaitGroup
-	r.take(s, &inProgress)
-
-	over := make(chan struct{})
-	go func() { inProgress.Wait(); close(over) }()
-	if !endsWithin(over, r.Drain) {
-		breakOff()
-		if !endsWithin(over, lastWrites) {
-			giveUp()
-		}
-	}
-	<-over
-	return ctx.Err()
-}
-
-// take takes messages up, as many at a time as Concurrency allows, until s.taking ends.
-func (r *Runner) take(s spans, inProgress *sync.WaitGroup) {
 	n := r.Concurrency
 	if n <= 0 {
 		n = defaultConcurrency
 	}
-	places := make(chan struct{}, n)
-	for {
-		select {
-		case places <- struct{}{}:
-		case <-s.taking.Done():
-			return
-		}
-		job, ok := r.next(s.taking)
-		if !ok {
-			return
-		}
-		inProgress.Go(func() {
-			defer func() { <-places }()
+	return crew.Crew{Size: n, Drain: r.Drain, LastWords: lastWrites}.Run(ctx, func(ctx context.Context) (func(crew.Hours), bool) {
+		job, ok := r.next(ctx)
+		return func(h crew.Hours) {
 			r.Metrics.inHand(1)
 			defer r.Metrics.inHand(-1)
-			r.live(s, job)
-		})
-	}
+			r.live(h, job)
+		}, ok
+	})
 }
 
 // next waits for a message. It reports false when ctx has ended.
-func (r *Runner) next(ctx context.Context) (Job, bool) {
-	for try := 0; ; try++ {
-		job, err := r.Spool.Next(ctx)
-		if err == nil {
-			return job, true
-		}
-		if ctx.Err() != nil {
-			return Job{}, false
-		}
-		if r.spool.due() {
+func (r *Runner) next(ctx context.Context) (job Job, ok bool) {
+	err := crew.Try(ctx, func() (err error) { job, err = r.Spool.Next(ctx); return err }, func(err error) {
+		if r.spool.Due(warningPause) {
 			r.logger().Warn("no mail to be had from the spool; trying again", "error", err)
 		}
-		if !retryPause(ctx, try) {
-			return Job{}, false
-		}
-	}
+	})
+	return job, err == nil
 }
 
-// write calls f, which writes to the disk, until it succeeds. It gives up, with the last error, only when until ends between
-// two attempts: the storage may be full for hours, and what became of a message must not be lost for that.
+// write calls f, which writes to the disk, until it succeeds. It gives up, with the last error, only once until has ended:
+// the storage may be full for hours, and what became of a message must not be lost for that.
 func (r *Runner) write(until context.Context, message string, f func() error) error {
-	for try := 0; ; try++ {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		if r.disk.due() {
+	return crew.Try(until, f, func(err error) {
+		if r.disk.Due(warningPause) {
 			r.logger().Warn("what became of a mail is not written; trying again", "message", message, "error", err)
 		}
-		if !retryPause(until, try) {
-			return err
-		}
-	}
-}
-
-// retryPause waits after a failed try, the first being 0. It reports false when ctx has ended.
-func retryPause(ctx context.Context, try int) bool {
-	longest := min(firstRetry<<min(try, 10), longestRetry)
-	timer := time.NewTimer(longest/2 + rand.N(longest/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// endsWithin waits for over, at most d. It reports whether over was in time.
-func endsWithin(over <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-over:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// rareLine keeps a log line that a thousand messages would write from being written more than now and then. The zero value is
-// ready. It is safe for concurrent use.
-type rareLine struct{ last atomic.Pointer[time.Time] }
-
-// due reports whether the line may be written now.
-func (l *rareLine) due() bool {
-	now := time.Now() // with its monotonic part: a clock that is set changes nothing
-	last := l.last.Load()
-	if last != nil && now.Sub(*last) < rareLinePause {
-		return false
-	}
-	return l.last.CompareAndSwap(last, &now)
+	})
 }
 
 func (r *Runner) logger() *slog.Logger {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,7 +97,7 @@ type runWorld struct {
 	attempts map[string]int // by address
 	handed   map[string]int // how often a server took the message, by address
 	writes   int
-	broken   int // crashes, and attempts that broke off
+	broken   atomic.Int64 // crashes, and attempts that broke off
 }
 
 // runAddress is the recipient i of the message m.
@@ -123,7 +124,7 @@ func (w *runWorld) Deliver(ctx context.Context, p Parcel) []Reply {
 		}
 		w.mu.Lock()
 		if ctx.Err() != nil {
-			w.broken++
+			w.broken.Add(1)
 			return []Reply{{Recipients: p.Indexes, Verdict: Deferred, Text: "broken off"}}
 		}
 	}
@@ -146,7 +147,7 @@ func (w *runWorld) Deliver(ctx context.Context, p Parcel) []Reply {
 		case replyNone:
 			continue
 		case replyPanic:
-			w.broken++ // who was served before in this attempt is served again
+			w.broken.Add(1) // who was served before in this attempt is served again
 			panic("the transport broke down")
 		case replyTaken:
 		}
@@ -178,11 +179,11 @@ func (w *runWorld) decideFate(string) (bool, error) {
 		return true, errors.New("no answer")
 	case fateCrash:
 		w.life++
-		w.broken++
+		w.broken.Add(1)
 		return false, errRunDead
 	case fateLastWord:
 		w.life++
-		w.broken++
+		w.broken.Add(1)
 		return true, errRunDead
 	case fateStored:
 	}
@@ -231,7 +232,7 @@ func (w *runWorld) live(ctx context.Context, end runEnd, quiet bool) {
 	}
 	if end.crash {
 		w.mu.Lock()
-		w.broken++
+		w.broken.Add(1)
 		w.mu.Unlock()
 		w.crash() // nothing of this life reaches the disk any more
 	}
@@ -264,7 +265,7 @@ func (w *runWorld) play(ctx context.Context) error {
 			return fmt.Errorf("message %s: %w", w.mails[i].message.ID, err)
 		}
 	}
-	if w.broken > 0 {
+	if w.broken.Load() > 0 {
 		return nil
 	}
 	for address, n := range w.handed {

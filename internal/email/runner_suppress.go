@@ -41,7 +41,7 @@ func (l suppressionList) reasons(ctx context.Context, t tenant.Tenant, set *conf
 func (t *taken) sift() (listed []Reply, open []int, err error) {
 	defer recoveredAs(&err)
 	list := suppressionList{t.r.Registry}
-	reasons, err := list.reasons(t.spans.taking, t.m.Tenant, t.set)
+	reasons, err := list.reasons(t.hours.Taking, t.m.Tenant, t.set)
 	if err != nil || len(reasons) == 0 {
 		return nil, t.s.Open, err
 	}
@@ -52,7 +52,7 @@ func (t *taken) sift() (listed []Reply, open []int, err error) {
 			open = append(open, i)
 			continue
 		}
-		entry, ok, err := t.r.Registry.Suppressed(t.spans.taking, t.m.Tenant, strings.ToLower(address))
+		entry, ok, err := t.r.Registry.Suppressed(t.hours.Taking, t.m.Tenant, strings.ToLower(address))
 		switch {
 		case err != nil:
 			return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tidings/internal/crew"
 	"tidings/internal/event"
 )
 
@@ -27,7 +28,7 @@ var errOver = errors.New("the call is over")
 // call is one call on its way from VoiceInitiated to its final event.
 type call struct {
 	r     *Runner
-	h     hours
+	h     crew.Hours
 	m     *Message
 	taken time.Time // when it was taken from the queue
 
@@ -40,8 +41,8 @@ type call struct {
 }
 
 // live lives the life of one call.
-func (r *Runner) live(h hours, job Job) {
-	if h.taking.Err() != nil {
+func (r *Runner) live(h crew.Hours, job Job) {
+	if h.Taking.Err() != nil {
 		job.Release()
 		return
 	}
@@ -51,7 +52,7 @@ func (r *Runner) live(h hours, job Job) {
 		return
 	}
 	speech, broken := c.synthesize()
-	if h.taking.Err() != nil {
+	if h.Taking.Err() != nil {
 		job.Release()
 		return
 	}
@@ -60,7 +61,7 @@ func (r *Runner) live(h hours, job Job) {
 	if broken != nil {
 		first = append(first, c.event(o.Type, o))
 	}
-	if err := r.publish(h.publishing, h.taking, first...); err != nil {
+	if err := r.publish(h.Writing, h.Taking, first...); err != nil {
 		// Perhaps it was written all the same. Then the next life finds it in Begun.
 		job.Release()
 		return
@@ -88,7 +89,7 @@ func (c *call) bury(job Job) {
 	}
 	c.state = job.Begun[len(job.Begun)-1]
 	o := Outcome{Type: event.VoiceFailed, Reason: reasonRestarted}
-	if err := c.r.publish(c.h.publishing, c.h.taking, c.event(o.Type, o)); err != nil {
+	if err := c.r.publish(c.h.Writing, c.h.Taking, c.event(o.Type, o)); err != nil {
 		job.Release()
 		return
 	}
@@ -99,7 +100,7 @@ func (c *call) bury(job Job) {
 // synthesize turns the message into speech, before the phone rings.
 func (c *call) synthesize() (s Speech, err error) {
 	defer recovered(&err)
-	return c.r.Synthesizer.Synthesize(c.h.taking, c.m.Content, c.m.MaxLength)
+	return c.r.Synthesizer.Synthesize(c.h.Taking, c.m.Content, c.m.MaxLength)
 }
 
 // dial places the call and returns how it ended: always with a type that may follow. The
@@ -110,7 +111,7 @@ func (c *call) dial(s Speech) (Outcome, error) {
 	state := c.state
 	c.mu.Unlock()
 	switch {
-	case c.h.calling.Err() != nil && errors.Is(err, context.Canceled):
+	case c.h.Working.Err() != nil && errors.Is(err, context.Canceled):
 		return Outcome{Type: event.VoiceFailed, Reason: reasonStopped}, nil
 	case err != nil:
 		return Outcome{Type: event.VoiceFailed, Reason: reasonBrokenDown}, err
@@ -124,7 +125,7 @@ func (c *call) dial(s Speech) (Outcome, error) {
 
 func (c *call) dialed(s Speech) (o Outcome, err error) {
 	defer recovered(&err)
-	return c.r.Dialer.Dial(c.h.calling, Call{Message: *c.m, Speech: s}, c.progress)
+	return c.r.Dialer.Dial(c.h.Working, Call{Message: *c.m, Speech: s}, c.progress)
 }
 
 // recovered turns a panic into an error: it costs one call, not all of them.
@@ -199,7 +200,7 @@ func (c *call) write() {
 		batch := c.waiting
 		c.waiting = nil
 		c.mu.Unlock()
-		err := c.r.publish(c.h.publishing, c.h.publishing, batch...)
+		err := c.r.publish(c.h.Writing, c.h.Writing, batch...)
 		c.mu.Lock()
 		if err != nil {
 			c.waiting, c.failed = append(batch, c.waiting...), err

@@ -11,6 +11,7 @@ import (
 
 	"tidings/internal/account"
 	"tidings/internal/configset"
+	"tidings/internal/crew"
 	"tidings/internal/fault"
 	"tidings/internal/quota"
 	"tidings/internal/tenant"
@@ -59,7 +60,7 @@ type Service struct {
 	Log              *slog.Logger     // nil = none
 	Metrics          *Metrics         // nil = none
 
-	unheard seldom // for warnUnheard
+	unheard crew.Seldom // for warnUnheard
 }
 
 // Send checks the message, accepts it, and returns its ID. When it returns, the message is
@@ -196,7 +197,7 @@ const unheardPause = time.Minute
 // warnUnheard warns, now and then, about what AWS's customers stumble over most: without
 // a configuration set the call is placed, and its events reach nobody.
 func (s *Service) warnUnheard(t tenant.Tenant) {
-	if s.unheard.due(unheardPause) {
+	if s.unheard.Due(unheardPause) {
 		s.logger().Warn("a voice message names no configuration set: its events reach nobody; this is said at most once a minute",
 			"account", t.Account, "region", t.Region)
 	}
