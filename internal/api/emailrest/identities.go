@@ -50,33 +50,6 @@ func (a *API) getIdentity(ctx context.Context, in *identityInput) (*getIdentityO
 	return out, nil
 }
 
-func (a *API) listIdentities(ctx context.Context, in *pageInput) (*listIdentitiesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.page(t, listEmailIdentities, in, longestPage)
-	if err != nil {
-		return nil, err
-	}
-	all, more, err := a.config.Mail.Identities(ctx, t, email.AnyIdentity, p.after, p.limit)
-	if err != nil {
-		return nil, err
-	}
-	out := &listIdentitiesOutput{EmailIdentities: []identityInfo{}}
-	for _, one := range all {
-		info := identityInfo{IdentityName: one.Name, IdentityType: identityType(one), SendingEnabled: one.Verified}
-		if a.v2 {
-			info.VerificationStatus = verification(one)
-		}
-		out.EmailIdentities = append(out.EmailIdentities, info)
-	}
-	if more && len(all) > 0 {
-		out.NextToken = a.config.Tokens.Seal(t, listEmailIdentities, all[len(all)-1].Name)
-	}
-	return out, nil
-}
-
 func (a *API) deleteIdentity(ctx context.Context, in *identityInput) (*empty, error) {
 	t, err := awsapi.Caller(ctx)
 	if err != nil {

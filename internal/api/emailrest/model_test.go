@@ -96,7 +96,7 @@ var ignored = []string{
 	"EventBusArn", // of what is refused
 	"ListManagementOptions", "ContactListName", "TopicName", "FeedbackForwardingEmailAddressIdentityArn",
 	"DomainSigningAttributesOrigin", // says what the key says
-	"ProductionAccessEnabled",       // everybody has it
+	"ProductionAccessEnabled",       // the configuration says it
 }
 
 // TestInputsHaveTheMembersOfTheModel compares the fields of each input with the model.
@@ -105,6 +105,9 @@ func TestInputsHaveTheMembersOfTheModel(t *testing.T) {
 	for which, b := range both(t) {
 		for _, route := range b.routes {
 			op := b.model.Operations[route.Operation.Name]
+			if route.Path != op.Path && strings.HasPrefix(route.Path, "/v2/email/list-") {
+				continue // of a newer model; testdata/v2-filters.txtar has what it reads
+			}
 			body, query := fields(reflect.TypeOf(route.Operation.NewInput()).Elem(), "")
 			missing := slices.DeleteFunc(slices.Clone(op.Input), func(member string) bool {
 				return slices.Contains(body, member) || slices.Contains(ignored, member[strings.LastIndexByte(member, '.')+1:])

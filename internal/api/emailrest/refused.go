@@ -14,6 +14,7 @@ import (
 // in the routes.
 var absent = []struct{ path, what string }{
 	{"account/dedicated-ips/", "dedicated IP addresses"},
+	{"account/pricing-attributes", "prices"},
 	{"account/vdm", "Virtual Deliverability Manager"},
 	{"contact-lists", "contact lists"},
 	{"custom-verification-email-templates", "custom verification mails"},
@@ -22,6 +23,7 @@ var absent = []struct{ path, what string }{
 	{"deliverability-dashboard", "deliverability dashboard"},
 	{"email-address-insights", "insights into addresses"},
 	{"export-jobs", "export jobs"},
+	{"identity/certificates", "certificates of identities"},
 	{"import-jobs", "import jobs"},
 	{"insights", "insights into messages"},
 	{"list-export-jobs", "export jobs"},
@@ -30,7 +32,9 @@ var absent = []struct{ path, what string }{
 	{"outbound-custom-verification-emails", "custom verification mails"},
 	{"reputation", "reputation entities"},
 	{"resources/tenants", "tenants"},
+	{"tenant/", "tenants"},
 	{"tenants", "tenants"},
+	{"update-configuration-sets", "signatures of messages (S/MIME)"},
 	{"vdm", "Virtual Deliverability Manager"},
 }
 

@@ -98,6 +98,9 @@ func (a *API) v2Routes() []restjson.Route {
 		r.on(http.MethodPost, outboundPath, awsapi.Op(sendEmail, a.v2Send)),
 		r.on(http.MethodPost, "outbound-bulk-emails", awsapi.Op(sendBulkEmail, a.sendBulk)),
 
+		r.on(http.MethodPost, "list-"+setsPath, awsapi.Op(listConfigurationSets, a.listFilteredSets)),
+		r.on(http.MethodPost, "list-"+identitiesPath, awsapi.Op(listEmailIdentities, a.listFilteredIdentities)),
+
 		r.on(http.MethodPut, setPath+"/suppression-options", awsapi.Op("PutConfigurationSetSuppressionOptions", a.putSetSuppression)),
 		r.on(http.MethodPut, setPath+"/vdm-options", awsapi.Op("PutConfigurationSetVdmOptions", a.putVDM)),
 		r.on(http.MethodPut, setPath+"/archiving-options", awsapi.Op("PutConfigurationSetArchivingOptions", a.putArchiving)),

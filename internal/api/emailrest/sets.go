@@ -47,26 +47,6 @@ func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
 	return nil, a.config.Sets.Delete(ctx, t, configset.Email, in.ConfigurationSetName)
 }
 
-func (a *API) listSets(ctx context.Context, in *pageInput) (*listSetsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.page(t, listConfigurationSets, in, longestPage)
-	if err != nil {
-		return nil, err
-	}
-	names, more, err := a.config.Sets.List(ctx, t, configset.Email, p.after, p.limit)
-	if err != nil {
-		return nil, err
-	}
-	out := &listSetsOutput{ConfigurationSets: append([]string{}, names...)}
-	if more && len(names) > 0 {
-		out.NextToken = a.config.Tokens.Seal(t, listConfigurationSets, names[len(names)-1])
-	}
-	return out, nil
-}
-
 func (a *API) putSending(ctx context.Context, in *putSendingInput) (*empty, error) {
 	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
 		// Source: SES API Reference, "ReputationOptions", LastFreshStart: the metrics begin anew when

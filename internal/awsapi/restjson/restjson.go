@@ -124,7 +124,7 @@ func (f *Family) Operations() []string {
 		names = append(names, route.Operation.Name)
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names) // an operation may be at two paths
 }
 
 // Resolve finds the operation by path and method. OPTIONS is open on every path that has
