@@ -18,6 +18,7 @@ import (
 type Quota struct {
 	PerDay, PerSecond float64 // -1 = unlimited
 	Sent              float64 // within the last 24 hours
+	Sandbox           bool    // mail goes from and to verified identities only
 }
 
 // Quota returns what the tenant may send, and what it has sent.
@@ -37,6 +38,7 @@ func (s *Service) Quota(ctx context.Context, t tenant.Tenant) (Quota, error) {
 		PerDay:    shown(acc.Limits.Of(quota.EmailsPerDay)),
 		PerSecond: shown(acc.Limits.Of(quota.EmailsPerSecond)),
 		Sent:      float64(sent),
+		Sandbox:   acc.Sandbox,
 	}, nil
 }
 

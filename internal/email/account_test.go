@@ -57,12 +57,28 @@ func TestSandboxLimitsRateAndDay(t *testing.T) {
 		t.Errorf("Send of 5 on a day = %v, want it to pass", err)
 	}
 	now = now.Add(time.Second)
-	if got, err := h.Quota(t.Context(), svcOwner); err != nil || got != (Quota{PerDay: 5, PerSecond: 1, Sent: 5}) {
-		t.Errorf("Quota = %+v, %v, want 5 sent of 5", got, err)
+	if got, err := h.Quota(t.Context(), svcOwner); err != nil || got != (Quota{PerDay: 5, PerSecond: 1, Sent: 5, Sandbox: true}) {
+		t.Errorf("Quota = %+v, %v, want 5 sent of 5 in the sandbox", got, err)
 	}
 	now = svcNoon.Add(24 * time.Hour)
 	if got, err := h.Quota(t.Context(), svcOwner); err != nil || got.Sent != 2 {
 		t.Errorf("Quota a day later = %+v, %v, want 2 sent", got, err)
+	}
+}
+
+// TestMailToTheSimulatorIsNotRecounted sends to the simulator before anything that counts.
+func TestMailToTheSimulatorIsNotRecounted(t *testing.T) {
+	t.Parallel()
+	h := newSvcHouse(t)
+	h.limit(quota.Production, map[quota.Name]int64{quota.EmailsPerDay: 1})
+	r := svcSimple()
+	r.To = []string{"success@simulator.amazonses.com", "bounce@simulator.amazonses.com"}
+	h.letter(t, r)
+	h.registry.counts[svcOwner.String()] = []Counts{{From: svcNoon, Attempts: 2}} // as it is once they were handed over
+	r.To = []string{"a@example.net"}
+	h.letter(t, r)
+	if got, err := h.Quota(t.Context(), svcOwner); err != nil || got.Sent != 1 {
+		t.Errorf("Quota after two mails to the simulator and one to a recipient = %+v, %v, want 1 sent", got, err)
 	}
 }
 

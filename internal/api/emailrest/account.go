@@ -25,7 +25,7 @@ func (a *API) getAccount(ctx context.Context, _ *empty) (*accountOutput, error) 
 		return nil, err
 	}
 	out := &accountOutput{
-		EnforcementStatus: "HEALTHY", ProductionAccessEnabled: true, SendingEnabled: !s.Paused,
+		EnforcementStatus: "HEALTHY", ProductionAccessEnabled: !q.Sandbox, SendingEnabled: !s.Paused,
 		SendQuota: sendQuota{Max24HourSend: q.PerDay, MaxSendRate: q.PerSecond, SentLast24Hours: q.Sent},
 	}
 	if !a.v2 {
