@@ -83,12 +83,12 @@ func (c *apiClient) form(ctx context.Context, in url.Values) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode/100 != 2 {
+	if answer.status/100 != 2 {
 		var why struct {
 			Error struct{ Code, Message string }
 		}
-		_ = xml.Unmarshal(text, &why) // the status says enough if the body is not XML
-		return &apiError{resp.StatusCode, why.Error.Code, why.Error.Message}
+		_ = xml.Unmarshal(answer.body, &why) // the status says enough if the body is not XML
+		return &apiError{answer.status, why.Error.Code, why.Error.Message}
 	}
 	return nil
 }
