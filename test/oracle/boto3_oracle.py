@@ -4,7 +4,6 @@ Prints a line per step that went wrong and how many went right, and ends with st
 any went wrong. What a step means is said beside the type "step" of scenario_test.go.
 """
 
-import copy
 import json
 import re
 import sys
@@ -17,7 +16,7 @@ from botocore.exceptions import ClientError
 def client(service, url, step):
     key = (step.get("credentials") or ["test", "test"]) + [None]
     return boto3.client(
-        service,
+        step["service"] if step.get("service") else service,
         endpoint_url=url,
         region_name=step.get("region") or "us-east-1",
         aws_access_key_id=key[0],
@@ -50,6 +49,17 @@ def method_name(operation):
     return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
 
 
+def plain(value):
+    """Turns what stands for bytes and for times into them."""
+    if isinstance(value, dict):
+        if set(value) == {"$blob"}:
+            return value["$blob"].encode()
+        if set(value) == {"$time"}:
+            return value["$time"]
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list) else value
+
+
 def call(sms, step, arguments):
     out = getattr(sms, method_name(step["call"]))(**arguments)
     metadata = out.pop("ResponseMetadata")
@@ -59,15 +69,16 @@ def call(sms, step, arguments):
 
 
 def perform(sms, step):
-    arguments = copy.deepcopy(step.get("in") or {})
+    arguments = plain(step.get("in") or {})
+    member = step.get("list") or "ConfigurationSets"
     if not step.get("walk"):
         return call(sms, step, arguments)
     names = []
     while True:
         page = call(sms, step, arguments)
-        names += page.get("ConfigurationSets", [])
+        names += page.get(member, [])
         if "NextToken" not in page:
-            return {"ConfigurationSets": names}
+            return {member: names}
         arguments["NextToken"] = page["NextToken"]
 
 
@@ -111,9 +122,18 @@ def failure(sms, step, error):
     if not metadata.get("RequestId"):
         return "%s has no request ID" % seen
     # A modelled error has a class of its own, and its member Message beside the common one.
-    modelled = getattr(sms.exceptions, got["Code"], None) if got["Code"] in dir(sms.exceptions) else None
-    if modelled and not (isinstance(error, modelled) and error.response.get("Message") == got["Message"]):
-        return "%s became a %s with Message %r" % (seen, type(error).__name__, error.response.get("Message"))
+    shape = sms.meta.service_model.shape_for_error_code(got["Code"])
+    modelled = getattr(sms.exceptions, shape.name) if shape else None
+    if modelled and not isinstance(error, modelled):
+        return "%s became a %s" % (seen, type(error).__name__)
+    if modelled and "Message" in shape.members and error.response.get("Message") != got["Message"]:
+        return "%s has the member Message %r" % (seen, error.response.get("Message"))
+    if not modelled and not want.get("untyped") and sms.meta.service_model.signing_name == "ses":
+        return "%s has no type" % seen
+    for name, value in (want.get("members") or {}).items():
+        problem = mismatch(value, error.response.get(name, got.get(name)))
+        if problem:
+            return "%s: %s%s" % (seen, name, problem)
     if modelled and sms.meta.service_model.service_name == "pinpoint" and error.response.get("RequestID") != metadata["RequestId"]:
         return "%s has the member RequestID %r" % (seen, error.response.get("RequestID"))
     return mismatch(want["message"], got["Message"])

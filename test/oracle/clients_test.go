@@ -23,7 +23,11 @@ const clientTimeout = 5 * time.Minute
 func TestBoto3(t *testing.T) {
 	t.Parallel()
 	python := pythonWithBoto3(t)
-	for name, service := range map[string]string{voiceService: voiceService, "sms-voice": voiceService, pinpointService: pinpointService} {
+	names := map[string]string{"sms-voice": voiceService}
+	for _, service := range allServices {
+		names[service] = service
+	}
+	for name, service := range names {
 		for file, sc := range scenarios(t, service) {
 			t.Run(name+"/"+file, func(t *testing.T) {
 				t.Parallel()
@@ -54,7 +58,7 @@ func TestJavaScript(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is not installed")
 	}
-	for _, service := range []string{voiceService, pinpointService} {
+	for _, service := range allServices {
 		if _, err := os.Stat("js/node_modules/@aws-sdk/client-" + service); err != nil {
 			t.Skip("the SDK for JavaScript is not installed (make js)")
 		}
@@ -117,7 +121,7 @@ func TestCLI(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), aws, "--version").CombinedOutput(); err != nil {
 		t.Skipf("the AWS CLI does not run here: %v\n%s", err, out)
 	}
-	for _, service := range []string{voiceService, pinpointService} {
+	for _, service := range allServices {
 		for name, sc := range scenarios(t, service) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -127,7 +131,7 @@ func TestCLI(t *testing.T) {
 						continue
 					}
 					st = st.with(values)
-					got := callCLI(t, aws, s, service, st)
+					got := callCLI(t, aws, s, st.Service, st)
 					if problem := st.compare(got); problem != "" {
 						t.Errorf("%s: %s", st.Title, problem)
 					}

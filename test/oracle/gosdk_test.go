@@ -16,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/pinpoint"
+	"github.com/aws/aws-sdk-go/service/pinpointemail"
 	"github.com/aws/aws-sdk-go/service/pinpointsmsvoice"
+	"github.com/aws/aws-sdk-go/service/sesv2"
 )
 
 // client makes a client of the AWS SDK for Go, version 1: of the Go SDKs the one that has
@@ -50,6 +52,9 @@ var goClients = map[string]map[string]func(t testing.TB, url string, s step) out
 		},
 	},
 	pinpointService: {"v1": pinpointV1, "v2": pinpointV2},
+	sesService:      {"v1": mailV1, "v2": mailV2},
+	emailService:    {"v1": mailV1},
+	sesV2Service:    {"v1": mailV1, "v2": mailV2},
 }
 
 func TestGoSDK(t *testing.T) {
@@ -108,22 +113,28 @@ func TestOneNumberPerSecond(t *testing.T) {
 // perform carries out the step, all pages of it if it is a walk.
 func perform(t testing.TB, c *pinpointsmsvoice.PinpointSMSVoice, s step) outcome {
 	t.Helper()
+	return s.walk(func(in map[string]any) outcome { return call(t, c, s.Call, in) })
+}
+
+// walk makes the call of the step, or, of a walk, all of them.
+func (s step) walk(call func(in map[string]any) outcome) outcome {
 	if !s.Walk {
-		return call(t, c, s.Call, s.In)
+		return call(s.In)
 	}
+	member := cmp.Or(s.List, "ConfigurationSets")
 	in, names := map[string]any{}, []any{}
 	maps.Copy(in, s.In)
 	for {
-		got := call(t, c, s.Call, in)
+		got := call(in)
 		if got.code != "" {
 			return got
 		}
 		page, _ := got.out.(map[string]any)
-		list, _ := page["ConfigurationSets"].([]any)
+		list, _ := page[member].([]any)
 		names = append(names, list...)
 		token, more := page["NextToken"]
 		if !more {
-			return outcome{out: map[string]any{"ConfigurationSets": names}}
+			return outcome{out: map[string]any{member: names}}
 		}
 		in["NextToken"] = token
 	}
@@ -156,17 +167,23 @@ func call(t testing.TB, c any, operation string, in map[string]any) outcome {
 	return outcome{out: withoutNulls(decode(t, string(text)))}
 }
 
+// ofQuery is of the type that version 1 has for all errors of the Query protocol.
+var ofQuery error = awserr.NewRequestFailure(awserr.New("", "", nil), 0, "")
+
 // modelled are the SDK's own types for the errors of the APIs.
 var modelled = map[string][]error{
-	pinpointsmsvoice.ErrCodeAlreadyExistsException:        {&pinpointsmsvoice.AlreadyExistsException{}},
-	pinpointsmsvoice.ErrCodeBadRequestException:           {&pinpointsmsvoice.BadRequestException{}, &pinpoint.BadRequestException{}},
+	pinpointsmsvoice.ErrCodeAlreadyExistsException:        {&pinpointsmsvoice.AlreadyExistsException{}, &pinpointemail.AlreadyExistsException{}, &sesv2.AlreadyExistsException{}},
+	pinpointsmsvoice.ErrCodeBadRequestException:           {&pinpointsmsvoice.BadRequestException{}, &pinpoint.BadRequestException{}, &pinpointemail.BadRequestException{}, &sesv2.BadRequestException{}},
 	pinpointsmsvoice.ErrCodeInternalServiceErrorException: {&pinpointsmsvoice.InternalServiceErrorException{}},
-	pinpointsmsvoice.ErrCodeLimitExceededException:        {&pinpointsmsvoice.LimitExceededException{}},
-	pinpointsmsvoice.ErrCodeNotFoundException:             {&pinpointsmsvoice.NotFoundException{}, &pinpoint.NotFoundException{}},
-	pinpointsmsvoice.ErrCodeTooManyRequestsException:      {&pinpointsmsvoice.TooManyRequestsException{}, &pinpoint.TooManyRequestsException{}},
+	pinpointsmsvoice.ErrCodeLimitExceededException:        {&pinpointsmsvoice.LimitExceededException{}, &pinpointemail.LimitExceededException{}, &sesv2.LimitExceededException{}},
+	pinpointsmsvoice.ErrCodeNotFoundException:             {&pinpointsmsvoice.NotFoundException{}, &pinpoint.NotFoundException{}, &pinpointemail.NotFoundException{}, &sesv2.NotFoundException{}},
+	pinpointsmsvoice.ErrCodeTooManyRequestsException:      {&pinpointsmsvoice.TooManyRequestsException{}, &pinpoint.TooManyRequestsException{}, &pinpointemail.TooManyRequestsException{}, &sesv2.TooManyRequestsException{}},
 	pinpoint.ErrCodeForbiddenException:                    {&pinpoint.ForbiddenException{}},
 	pinpoint.ErrCodeInternalServerErrorException:          {&pinpoint.InternalServerErrorException{}},
 	pinpoint.ErrCodePayloadTooLargeException:              {&pinpoint.PayloadTooLargeException{}},
+	pinpointemail.ErrCodeMessageRejected:                  {&pinpointemail.MessageRejected{}, &sesv2.MessageRejected{}, ofQuery},
+	pinpointemail.ErrCodeSendingPausedException:           {&pinpointemail.SendingPausedException{}, &sesv2.SendingPausedException{}},
+	sesv2.ErrCodeInvalidNextTokenException:                {&sesv2.InvalidNextTokenException{}},
 }
 
 func failure(t testing.TB, operation string, err error) outcome {
@@ -178,7 +195,7 @@ func failure(t testing.TB, operation string, err error) outcome {
 	if f.RequestID() == "" {
 		t.Errorf("%s: the answer %v has no request ID", operation, err)
 	}
-	if want, ok := modelled[f.Code()]; ok && !slices.ContainsFunc(want, func(w error) bool { return reflect.TypeOf(err) == reflect.TypeOf(w) }) {
+	if want := modelled[f.Code()]; len(want) > 0 && !slices.ContainsFunc(want, func(w error) bool { return reflect.TypeOf(err) == reflect.TypeOf(w) }) {
 		t.Errorf("%s: the SDK made a %T of %s, want one of %T", operation, err, f.Code(), want)
 	}
 	return outcome{code: f.Code(), status: f.StatusCode(), message: f.Message()}

@@ -35,14 +35,16 @@ func pinpointV1(t testing.TB, url string, s step) outcome {
 func clientV2(s *server) *pinpointv2.Client { return newV2(s.API, step{}) }
 
 func newV2(url string, s step) *pinpointv2.Client {
-	key := slices.Concat(s.Credentials, []string{testKey, testSecret, ""}[len(s.Credentials):])
 	return pinpointv2.New(pinpointv2.Options{
-		BaseEndpoint: &url,
-		Region:       cmp.Or(s.Region, testRegion),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: key[0], SecretAccessKey: key[1], SessionToken: key[2]}, nil
-		}),
-		Retryer: aws.NopRetryer{},
+		BaseEndpoint: &url, Region: cmp.Or(s.Region, testRegion), Credentials: credentialsV2(s.Credentials...), Retryer: aws.NopRetryer{},
+	})
+}
+
+// credentialsV2 are those of the test, unless others are given: key ID, secret, session token.
+func credentialsV2(creds ...string) aws.CredentialsProvider {
+	key := slices.Concat(creds, []string{testKey, testSecret, ""}[len(creds):])
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: key[0], SecretAccessKey: key[1], SessionToken: key[2]}, nil
 	})
 }
 
@@ -50,28 +52,39 @@ func newV2(url string, s step) *pinpointv2.Client {
 // serves to fill the SDK's types and to read them.
 func pinpointV2(t testing.TB, url string, s step) outcome {
 	t.Helper()
-	method := reflect.ValueOf(newV2(url, s)).MethodByName(s.Call)
+	got, err := callV2(t, newV2(url, s), s.Call, s.In)
+	if err != nil {
+		return failureV2(t, s.Call, err)
+	}
+	out, _ := asOnTheWire(got).(map[string]any)
+	return outcome{out: out}
+}
+
+// callV2 calls an operation of version 2 by its name.
+func callV2(t testing.TB, c any, operation string, in map[string]any) (map[string]any, error) {
+	t.Helper()
+	method := reflect.ValueOf(c).MethodByName(operation)
 	if !method.IsValid() {
-		t.Fatalf("the SDK has no operation %s", s.Call)
+		t.Fatalf("the SDK has no operation %s", operation)
 	}
 	input := reflect.New(method.Type().In(1).Elem())
-	text, err := json.Marshal(s.In)
+	text, err := json.Marshal(in)
 	if err == nil {
 		err = json.Unmarshal(text, input.Interface())
 	}
 	if err != nil {
-		t.Fatalf("fill the input of %s: %v", s.Call, err)
+		t.Fatalf("fill the input of %s: %v", operation, err)
 	}
 	results := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), input})
 	if err, failed := reflect.TypeAssert[error](results[1]); failed {
-		return failureV2(t, s.Call, err)
+		return nil, err
 	}
 	if text, err = json.Marshal(results[0].Interface()); err != nil {
-		t.Fatalf("read the output of %s: %v", s.Call, err)
+		t.Fatalf("read the output of %s: %v", operation, err)
 	}
-	out, _ := asOnTheWire(withoutNulls(decode(t, string(text)))).(map[string]any)
+	out, _ := withoutNulls(decode(t, string(text))).(map[string]any)
 	delete(out, "ResultMetadata")
-	return outcome{out: out}
+	return out, nil
 }
 
 // modelledV2 are the SDK's own types for the errors of the API.

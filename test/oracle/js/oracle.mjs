@@ -6,15 +6,18 @@
 import { readFileSync } from "node:fs";
 
 const [service, url, path] = process.argv.slice(2);
-const sdk = await import("@aws-sdk/client-" + service);
-const [Client, ServiceException] = {
-  pinpoint: [sdk.PinpointClient, sdk.PinpointServiceException],
-  "pinpoint-sms-voice": [sdk.PinpointSMSVoiceClient, sdk.PinpointSMSVoiceServiceException],
-}[service];
+const scenario = JSON.parse(readFileSync(path, "utf8"));
+const sdks = {};
+for (const name of new Set([service, ...scenario.steps.map((step) => step.service ?? service)])) {
+  const sdk = await import("@aws-sdk/client-" + name);
+  const prefix = { pinpoint: "Pinpoint", "pinpoint-sms-voice": "PinpointSMSVoice", ses: "SES", "pinpoint-email": "PinpointEmail", sesv2: "SESv2" }[name];
+  sdks[name] = { sdk, Client: sdk[prefix + "Client"], ServiceException: sdk[prefix + "ServiceException"] };
+}
+const sdkOf = (step) => sdks[step.service ?? service];
 
 function client(step) {
   const [accessKeyId, secretAccessKey, sessionToken] = step.credentials ?? ["test", "test"];
-  return new Client({
+  return new (sdkOf(step).Client)({
     endpoint: url,
     region: step.region ?? "us-east-1",
     credentials: { accessKeyId, secretAccessKey, sessionToken },
@@ -35,8 +38,17 @@ function repetitions(step) {
   return Array.from({ length: step.times }, (_, i) => fill(step, { n: String(i + 1).padStart(3, "0") }));
 }
 
+// plain turns what stands for bytes and for times into them.
+function plain(value) {
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isObject(value)) return value;
+  if (typeof value.$blob === "string") return new TextEncoder().encode(value.$blob);
+  if (typeof value.$time === "string") return new Date(value.$time);
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
+}
+
 async function call(sms, step, input) {
-  const { $metadata, ...out } = await sms.send(new sdk[step.call + "Command"](input));
+  const { $metadata, ...out } = await sms.send(new (sdkOf(step).sdk)[step.call + "Command"](input));
   if ($metadata.httpStatusCode !== (step.status ?? 200) || !$metadata.requestId) {
     throw new Error(`a success with the metadata ${JSON.stringify($metadata)}`);
   }
@@ -44,13 +56,14 @@ async function call(sms, step, input) {
 }
 
 async function perform(sms, step) {
-  const input = structuredClone(step.in ?? {});
+  const input = plain(step.in ?? {});
+  const member = step.list ?? "ConfigurationSets";
   if (!step.walk) return call(sms, step, input);
   const names = [];
   for (;;) {
     const page = await call(sms, step, input);
-    names.push(...(page.ConfigurationSets ?? []));
-    if (page.NextToken === undefined) return { ConfigurationSets: names };
+    names.push(...(page[member] ?? []));
+    if (page.NextToken === undefined) return { [member]: names };
     input.NextToken = page.NextToken;
   }
 }
@@ -59,9 +72,11 @@ const isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v)
 const isEmpty = (v) => v === undefined || v === null || (typeof v === "object" && Object.keys(v).length === 0);
 const show = (v) => JSON.stringify(v) ?? "undefined";
 
-// expression turns a pattern of the scenario into a RegExp: (?i) is no JavaScript.
-const expression = (pattern) =>
-  pattern.startsWith("(?i)") ? new RegExp(pattern.slice(4), "i") : new RegExp(pattern);
+// expression turns a pattern of the scenario into a RegExp: (?i) and (?s) are no JavaScript.
+const expression = (pattern) => {
+  const [, flag, rest] = /^(?:\(\?([is])\))?(.*)$/s.exec(pattern);
+  return new RegExp(rest, flag);
+};
 
 // mismatch says where got is not what is wanted; undefined = it is.
 function mismatch(want, got) {
@@ -94,14 +109,21 @@ function mismatch(want, got) {
 // failure compares an error of the service with the step's expectation.
 function failure(step, error) {
   const { httpStatusCode: status, requestId } = error.$metadata ?? {};
-  const seen = `${status} ${error.name} ${show(error.message)}`;
+  const code = error.Error?.Code ?? error.name; // of the Query protocol the name is that of the class
+  const seen = `${status} ${code} ${show(error.message)}`;
+  const { sdk } = sdkOf(step);
   const want = step.error;
   if (!want) return `${seen}, want a success`;
-  if (status !== want.status || error.name !== want.code) return `${seen}, want ${want.status} ${want.code}`;
+  if (status !== want.status || code !== want.code) return `${seen}, want ${want.status} ${want.code}`;
   if (!requestId) return `${seen} has no request ID`;
-  const modelled = sdk[error.name];
+  const modelled = want.untyped ? undefined : (sdk[code] ?? sdk[code + "Exception"]);
+  if (!modelled && !want.untyped && /^(ses|sesv2|pinpoint-email)$/.test(service)) return `${seen} has no type`;
   if (modelled && !(error instanceof modelled)) return `${seen} became a ${error.constructor.name}`;
   if (modelled && service === "pinpoint" && error.RequestID !== requestId) return `${seen} has the member RequestID ${show(error.RequestID)}`;
+  for (const [name, value] of Object.entries(want.members ?? {})) {
+    const problem = mismatch(value, error[name]);
+    if (problem) return `${seen}: ${name}${problem}`;
+  }
   return mismatch(want.message, error.message);
 }
 
@@ -119,7 +141,7 @@ async function check(step, values) {
     save(step, values, out);
     return step.error ? `a success, want ${step.error.status} ${step.error.code}` : mismatch(step.out, out);
   } catch (error) {
-    if (!(error instanceof ServiceException)) return `${error.name}: ${error.message}`;
+    if (!(error instanceof sdkOf(step).ServiceException)) return `${error.name}: ${error.message}`;
     return failure(step, error);
   } finally {
     sms.destroy();
@@ -128,7 +150,7 @@ async function check(step, values) {
 
 const values = {};
 const count = { right: 0, wrong: 0 };
-for (const step of JSON.parse(readFileSync(path, "utf8")).steps) {
+for (const step of scenario.steps) {
   for (const [i, repetition] of repetitions(step).entries()) {
     const problem = await check(fill(repetition, values), values);
     if (problem) console.log(`${step.title} (${i + 1}): ${step.call}: ${problem}`);
