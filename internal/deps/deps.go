@@ -78,9 +78,10 @@ var rooms = map[string][]string{
 	"mailstore": {"email", "event", "fault", "tenant"},
 
 	// Edges: wire to domain.
-	"awsapi":   {"account", "fault", "tenant"},
-	"awsapi/*": {"account", "awsapi", "fault", "tenant"},
-	"api/*":    {"account", "arn", "awsapi", "awsapi/*", "configset", "email", "event", "fault", "pinpoint", "quota", "tenant", "voice"},
+	"awsapi":      {"account", "fault", "tenant"},
+	"awsapi/*":    {"account", "awsapi", "fault", "tenant"},
+	"api/apitest": {"account", "awsapi", "awsapi/sigv4", "configset", "fault", "quota", "tenant"},
+	"api/*":       {"account", "arn", "awsapi", "awsapi/*", "configset", "email", "event", "fault", "pinpoint", "quota", "tenant", "voice"},
 
 	// The house.
 	"config":      {"account", "arn", "quota", "tenant"},
@@ -97,7 +98,7 @@ var rooms = map[string][]string{
 // in one room. Metrics are fields of those that count, so their client may be anywhere.
 var libraries = map[string][]string{
 	"github.com/alecthomas/kong":          {"cli"},
-	"github.com/aws/aws-sdk-go-v2":        {"awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // cli signs as a client does
+	"github.com/aws/aws-sdk-go-v2":        {"api/apitest", "awsapi/sigv4", "cli", "sink/awssink", "tts/polly"}, // apitest and cli sign as clients do
 	"github.com/aws/smithy-go":            {"sink/awssink", "tts/polly"},
 	"github.com/emersion/go-msgauth":      {"dkim"},
 	"github.com/emersion/go-sasl":         {"smtpin", "smtpout"},
@@ -105,11 +106,13 @@ var libraries = map[string][]string{
 	"github.com/emiago/sipgo":             {"phone", "sipcall", "siptrunk"},
 	"github.com/fxamacker/cbor":           {"boltstore", "mailstore", "natsstore"},
 	"github.com/goccy/go-yaml":            {"config"},
+	"github.com/google/go-cmp":            {"api/apitest"}, // and tests, which are exempt
 	"github.com/icholy/digest":            {"phone", "sipcall"},
 	"github.com/nats-io":                  {"natsstore", "sink/nats"},
 	"github.com/nyaruka/phonenumbers":     {"pinpoint", "voice"},
 	"github.com/pion":                     {"rtpaudio"},
 	"github.com/prometheus/client_golang": {everything},
+	"github.com/rogpeppe/go-internal":     {"api/apitest"},
 	"github.com/standard-webhooks":        {"sink/webhook"},
 	"go.etcd.io/bbolt":                    {"boltstore", "mailstore"},
 	"github.com/twmb/franz-go":            {"sink/kafka"},

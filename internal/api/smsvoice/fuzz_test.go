@@ -2,16 +2,12 @@ package smsvoice
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"tidings/internal/account"
+	"tidings/internal/api/apitest"
 	"tidings/internal/configset"
-	"tidings/internal/fault"
 	"tidings/internal/tenant"
 	"tidings/internal/voice"
 )
@@ -34,25 +30,6 @@ func (n *notebook) CreateDestination(_ context.Context, _ tenant.Tenant, _ confi
 	return nil
 }
 
-// serve lets the API answer a request that was authenticated. Of bodies that it refuses
-// it must say no more than that they are wrong.
-func serve(t *testing.T, n *notebook, path string, body []byte) (ok bool) {
-	t.Helper()
-	api := New(Config{Sets: n, Voice: n})
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, nil)
-	call, err := api.Resolve(r, body)
-	if err != nil {
-		t.Fatalf("Resolve(%s) = %v", path, err)
-	}
-	p := account.Principal{Key: &account.Key{Account: &account.Account{ID: "123456789012"}}, Region: "us-east-1"}
-	w := httptest.NewRecorder()
-	err = call.Serve(account.NewContext(t.Context(), p), w)
-	if err != nil && (!fault.Is(err, fault.Invalid) || w.Body.Len() > 0) {
-		t.Errorf("%s with %q: %v after %d bytes were written, want fault.Invalid and none", path, body, err, w.Body.Len())
-	}
-	return err == nil
-}
-
 // FuzzSendVoiceMessage sends any body. One that is taken must say the same when it is
 // written again in its plainest form.
 func FuzzSendVoiceMessage(f *testing.F) {
@@ -67,7 +44,8 @@ func FuzzSendVoiceMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		const path = "/v1/sms-voice/voice/message"
 		n := &notebook{}
-		if !serve(t, n, path, body) {
+		api := New(Config{Sets: n, Voice: n})
+		if !apitest.Takes(t, api, path, body) {
 			return
 		}
 		r := n.sent[0]
@@ -84,7 +62,7 @@ func FuzzSendVoiceMessage(f *testing.F) {
 		case voice.CallInstructions:
 			again.Content.CallInstructionsMessage = &callInstructionsMessage{Text: r.Content.Text}
 		}
-		resend(t, n, path, again)
+		apitest.TakesAgain(t, api, path, again)
 		if diff := cmp.Diff(n.sent[0], n.sent[1]); diff != "" {
 			t.Errorf("%q written again says something else:\n%s", body, diff)
 		}
@@ -105,24 +83,14 @@ func FuzzCreateEventDestination(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		const path = "/v1/sms-voice/configuration-sets/s/event-destinations"
 		n := &notebook{}
-		if !serve(t, n, path, body) {
+		api := New(Config{Sets: n, Voice: n})
+		if !apitest.Takes(t, api, path, body) {
 			return
 		}
 		shown := wire(n.created[0])
-		resend(t, n, path, createDestinationInput{EventDestinationName: shown.Name, EventDestination: &shown.eventDestinationDefinition})
+		apitest.TakesAgain(t, api, path, createDestinationInput{EventDestinationName: shown.Name, EventDestination: &shown.eventDestinationDefinition})
 		if diff := cmp.Diff(n.created[0], n.created[1]); diff != "" {
 			t.Errorf("%q shown and sent again says something else:\n%s", body, diff)
 		}
 	})
-}
-
-func resend(t *testing.T, n *notebook, path string, input any) {
-	t.Helper()
-	body, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !serve(t, n, path, body) {
-		t.Fatalf("%s is refused when it is written again: %s", path, body)
-	}
 }

@@ -1,177 +1,32 @@
 package smsvoice_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
+	"tidings/internal/api/apitest"
 	"tidings/internal/fault"
-	"tidings/internal/quota"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestGolden plays the scenarios of testdata/*.txtar. A scenario is a list of requests,
-// each with the reply it must get:
-//
-//	-- request WHAT --
-//	METHOD TARGET [KEY]
-//
-//	BODY
-//	-- reply WHAT --
-//	STATUS
-//	HEADERS
-//
-//	BODY
-//	-- sent --
-//	what voice was asked to send, if anything
-//
-// KEY is the ID of the key it is signed with, "unsigned", or AKIDEXAMPLE if left out.
-// NEXT-TOKEN stands for the token of the reply before. The lines above the first request
-// that hold a colon arrange the scenario; see arrange.
+// TestGolden plays the scenarios of testdata/*.txtar; see apitest.Golden. What was noted is what
+// voice was asked to send. A line "voice: KIND SECONDS TEXT" lets voice fail.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("Glob = %v, %v, want scenarios", files, err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, txtar.Parse(want))
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", file, diff)
-			}
-		})
-	}
-}
-
-// play sends the requests of a scenario and returns it with the replies they got.
-func play(t *testing.T, scenario *txtar.Archive) []byte {
-	t.Helper()
-	g := newRig()
-	arrange(t, g, string(scenario.Comment))
-	g.start(t)
-	played := &txtar.Archive{Comment: scenario.Comment}
-	token := ""
-	for _, f := range scenario.Files {
-		what, ok := strings.CutPrefix(f.Name, "request ")
-		if !ok {
-			continue
-		}
-		reply := send(t, g, strings.ReplaceAll(string(f.Data), "NEXT-TOKEN", url.QueryEscape(token)))
-		text := show(reply)
-		if next := nextToken(reply); next != "" {
-			token, text = next, strings.ReplaceAll(text, next, "NEXT-TOKEN")
-		}
-		played.Files = append(played.Files, f, txtar.File{Name: "reply " + what, Data: []byte(text)})
-	}
-	if len(g.voice.sent) > 0 {
-		sent, err := json.MarshalIndent(g.voice.sent, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		played.Files = append(played.Files, txtar.File{Name: "sent", Data: append(sent, '\n')})
-	}
-	return txtar.Format(played)
-}
-
-// arrange reads the lines above the first request: "voice: KIND SECONDS TEXT" lets voice
-// fail, "store: broken" the store, "limit: NAME N" sets a limit, "rates: on" enforces the
-// documented request rates, "origin: ORIGIN" allows one to browsers.
-func arrange(t *testing.T, g *rig, comment string) {
-	t.Helper()
-	for line := range strings.Lines(comment) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if !ok {
-			continue
-		}
-		words := strings.SplitN(value, " ", 3)
-		switch name {
-		case "voice":
-			seconds, err := strconv.ParseFloat(words[1], 64)
-			i := slices.IndexFunc(kinds, func(k fault.Kind) bool { return strings.ReplaceAll(k.String(), " ", "-") == words[0] })
-			if err != nil || i < 0 {
-				t.Fatalf("%q names no fault", line)
-			}
-			f := fault.New(kinds[i], fault.ConfigurationSet, "%s", words[2])
-			f.RetryAfter = time.Duration(seconds * float64(time.Second))
-			g.voice.fails = fmt.Errorf("send: %w", f)
-		case "store":
-			g.store.broken = errDisk
-		case "limit":
-			n, err := strconv.ParseInt(words[1], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			g.limits = map[quota.Name]int64{quota.Name(words[0]): n}
-		case "rates":
-			g.rates = true
-		case "origin":
-			g.origin = value
-		default:
-			t.Fatalf("%q arranges nothing", line)
-		}
-	}
-}
-
-func send(t *testing.T, g *rig, text string) *httptest.ResponseRecorder {
-	t.Helper()
-	head, body, _ := strings.Cut(text, "\n\n")
-	words := strings.Fields(head)
-	key := "AKIDEXAMPLE"
-	if len(words) > 2 {
-		key = words[2]
-	}
-	if key == "unsigned" {
-		key = ""
-	}
-	return g.do(t, words[0], words[1], strings.TrimSuffix(body, "\n"), key, g.now)
-}
-
-// show prints a reply. The request's ID is another one each time.
-func show(w *httptest.ResponseRecorder) string {
-	var b bytes.Buffer
-	fmt.Fprintln(&b, w.Code)
-	for _, name := range slices.Sorted(maps.Keys(w.Header())) {
-		value := w.Header().Get(name)
-		if name == "X-Amzn-Requestid" {
-			value = "REQUEST-ID"
-		}
-		fmt.Fprintf(&b, "%s: %s\n", name, value)
-	}
-	fmt.Fprintf(&b, "\n%s\n", w.Body)
-	return b.String()
-}
-
-func nextToken(w *httptest.ResponseRecorder) string {
-	var out struct{ NextToken string }
-	if json.Unmarshal(w.Body.Bytes(), &out) != nil {
-		return ""
-	}
-	return out.NextToken
+	apitest.Golden(t, *update, func(t *testing.T, arrangement string) *apitest.Stage {
+		t.Helper()
+		g := newRig()
+		g.Arrange(t, arrangement, map[string]func(string){"voice": func(value string) {
+			words := strings.SplitN(value, " ", 3)
+			g.voice.fails = fmt.Errorf("send: %w", apitest.Fault(t, words[0], fault.ConfigurationSet, words[1], words[2]))
+		}})
+		g.start(t)
+		return &apitest.Stage{Rig: g.Rig, Noted: func(tb testing.TB) (string, []byte) {
+			tb.Helper()
+			return "sent", apitest.Indented(tb, g.voice.sent)
+		}}
+	})
 }
