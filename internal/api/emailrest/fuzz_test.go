@@ -2,18 +2,14 @@ package emailrest
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"tidings/internal/account"
+	"tidings/internal/api/apitest"
 	"tidings/internal/awsapi/restjson"
 	"tidings/internal/configset"
 	"tidings/internal/email"
-	"tidings/internal/fault"
 	"tidings/internal/tenant"
 )
 
@@ -48,36 +44,6 @@ func (n *notebook) CreateDestination(_ context.Context, _ tenant.Tenant, _ confi
 	return nil
 }
 
-// serve lets an API answer a request that was authenticated. Of bodies that it refuses it must
-// say no more than that they are wrong.
-func serve(tb testing.TB, api *API, path string, body []byte) (ok bool) {
-	tb.Helper()
-	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, path, nil)
-	call, err := api.Resolve(r, body)
-	if err != nil {
-		tb.Fatalf("Resolve(%s) = %v", path, err)
-	}
-	p := account.Principal{Key: &account.Key{Account: &account.Account{ID: "123456789012"}}, Region: "us-east-1"}
-	w := httptest.NewRecorder()
-	err = call.Serve(account.NewContext(tb.Context(), p), w)
-	if err != nil && (!fault.Is(err, fault.Invalid) || w.Body.Len() > 0) {
-		tb.Errorf("%s with %q: %v after %d bytes were written, want fault.Invalid and none", path, body, err, w.Body.Len())
-	}
-	return err == nil
-}
-
-// again sends the input that says the same as what was noted down.
-func again(tb testing.TB, api *API, path string, input any) {
-	tb.Helper()
-	body, err := json.Marshal(input)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if !serve(tb, api, path, body) {
-		tb.Fatalf("%s is refused when it is written again: %s", path, body)
-	}
-}
-
 // FuzzSendEmail sends any body. One that is taken must say the same when it is written again in
 // its plainest form; and Pinpoint Email must not take what the API v2 refuses, but for what it
 // does not read.
@@ -94,13 +60,13 @@ func FuzzSendEmail(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		n := &notebook{}
 		v2, pinpoint := NewV2(Config{Mail: n}), NewPinpointEmail(Config{Mail: n})
-		serve(t, pinpoint, "/v1/email/outbound-emails", body)
+		apitest.Takes(t, pinpoint, "/v1/email/outbound-emails", body)
 		n.sent = nil
 		const path = "/v2/email/outbound-emails"
-		if !serve(t, v2, path, body) {
+		if !apitest.Takes(t, v2, path, body) {
 			return
 		}
-		again(t, v2, path, rewrite(n.sent[0]))
+		apitest.TakesAgain(t, v2, path, rewrite(n.sent[0]))
 		if diff := cmp.Diff(n.sent[0], n.sent[1]); diff != "" {
 			t.Errorf("%q written again says something else:\n%s", body, diff)
 		}
@@ -172,11 +138,11 @@ func FuzzCreateEventDestination(f *testing.F) {
 			path += "configuration-sets/s/event-destinations"
 			n := &notebook{}
 			api := make(Config{Sets: n})
-			if !serve(t, api, path, body) {
+			if !apitest.Takes(t, api, path, body) {
 				continue
 			}
 			shown := wireDestination(n.created[0])
-			again(t, api, path, createDestinationInput{EventDestinationName: shown.Name, EventDestination: &shown.eventDestinationDefinition})
+			apitest.TakesAgain(t, api, path, createDestinationInput{EventDestinationName: shown.Name, EventDestination: &shown.eventDestinationDefinition})
 			if diff := cmp.Diff(n.created[0], n.created[1]); diff != "" {
 				t.Errorf("%q shown and sent again says something else:\n%s", body, diff)
 			}
@@ -198,10 +164,10 @@ func FuzzCreateConfigurationSet(f *testing.F) {
 			path += "configuration-sets"
 			n := &notebook{}
 			api := make(Config{Sets: n})
-			if !serve(t, api, path, body) {
+			if !apitest.Takes(t, api, path, body) {
 				continue
 			}
-			again(t, api, path, createSetInput{setOptions: api.wireOptions(n.sets[0])})
+			apitest.TakesAgain(t, api, path, createSetInput{setOptions: api.wireOptions(n.sets[0])})
 			if diff := cmp.Diff(api.wireOptions(n.sets[0]), api.wireOptions(n.sets[1]), cmp.AllowUnexported(setOptions{})); diff != "" {
 				t.Errorf("%q shown and sent again says something else:\n%s", body, diff)
 			}
@@ -219,7 +185,7 @@ func FuzzSendBulkEmail(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		n := &notebook{}
-		if serve(t, NewV2(Config{Mail: n}), "/v2/email/outbound-bulk-emails", body) && len(n.bulks) != 1 {
+		if apitest.Takes(t, NewV2(Config{Mail: n}), "/v2/email/outbound-bulk-emails", body) && len(n.bulks) != 1 {
 			t.Errorf("%q became %d requests, want one", body, len(n.bulks))
 		}
 	})
@@ -232,13 +198,7 @@ func TestWithoutACaller(t *testing.T) {
 	const body = `{"Destination":{},"MailType":"MARKETING","WebsiteURL":"x"}`
 	for _, b := range both(t) {
 		for _, route := range b.routes {
-			call, err := b.api.Resolve(httptest.NewRequestWithContext(t.Context(), route.Method, route.Path, nil), []byte(body))
-			if err != nil {
-				t.Fatalf("Resolve(%s %s) = %v", route.Method, route.Path, err)
-			}
-			if err := call.Serve(t.Context(), httptest.NewRecorder()); fault.From(err) == nil || fault.From(err).Kind != fault.Internal {
-				t.Errorf("%s without a caller = %v, want an internal error", route.Operation.Name, err)
-			}
+			apitest.CheckNeedsCaller(t, b.api, route.Method, route.Path, body)
 		}
 	}
 }

@@ -38,6 +38,21 @@ func newMail(now time.Time) *mail {
 	}
 }
 
+// asked is what m was asked to send, and the filters of the lists it was asked for.
+func (m *mail) asked() []any {
+	var all []any
+	for _, r := range m.sent {
+		all = append(all, r)
+	}
+	for _, b := range m.bulks {
+		all = append(all, b)
+	}
+	for _, f := range m.filters {
+		all = append(all, f)
+	}
+	return all
+}
+
 const messageID = "0100019aa5f9d4c0-0f5e2b6e-1c2d-4e3f-8a9b-0123456789ab-000000"
 
 func (m *mail) Send(_ context.Context, _ tenant.Tenant, r email.Request) (string, error) {
