@@ -39,12 +39,13 @@ const bodyLimit = 4 << 10
 // AKIDSESSION, whose session token is "token"; AKIDENDED, which has expired; AKIDOTHER, of
 // another account; and "test", which takes any session token.
 type Rig struct {
-	Service string // what requests are signed for
-	Store   *Store
-	Limits  map[quota.Name]int64 // those that differ from the usual ones
-	Rates   bool                 // whether the family is to enforce the documented request rates
-	Origin  string               // which origin browsers may come from; "" = none
-	Now     time.Time
+	Service     string // what requests are signed for
+	ContentType string // of POST requests; "" = they say none
+	Store       *Store
+	Limits      map[quota.Name]int64 // those that differ from the usual ones
+	Rates       bool                 // whether the family is to enforce the documented request rates
+	Origin      string               // which origin browsers may come from; "" = none
+	Now         time.Time
 
 	handler http.Handler
 }
@@ -107,6 +108,9 @@ func (g *Rig) request(tb testing.TB, method, target, body, key string) *http.Req
 	}
 	r := httptest.NewRequestWithContext(tb.Context(), method, "http://127.0.0.1:4570/", strings.NewReader(body))
 	r.RequestURI, r.URL.Path, r.URL.RawPath, r.URL.RawQuery = target, u.Path, u.RawPath, u.RawQuery
+	if method == http.MethodPost && g.ContentType != "" {
+		r.Header.Set("Content-Type", g.ContentType)
+	}
 	if key == "" {
 		return r
 	}

@@ -2,46 +2,22 @@ package ses_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"tidings/internal/api/apitest"
 	"tidings/internal/api/ses"
-	"tidings/internal/fault"
 )
 
-// TestCompatibilityPage holds docs/compatibility.md to the operations there are: its table of operations has a row for each, and
-// none more.
+// TestCompatibilityPage holds docs/compatibility.md to the operations there are.
 func TestCompatibilityPage(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../../docs/compatibility.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, ok := strings.Cut(string(page), "\n### Operations of SES version 1\n")
-	if !ok {
-		t.Fatal(`docs/compatibility.md has no section "Operations of SES version 1"`)
-	}
-	section, _, _ = strings.Cut(section, "\n#")
-	var listed []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+)` \\|([^|]*)\\|").FindAllStringSubmatch(section, -1) {
-		listed = append(listed, row[1])
-		if state := strings.TrimSpace(row[2]); state != "done" && state != "partial" {
-			t.Errorf("docs/compatibility.md: %s is %q, want done or partial", row[1], state)
-		}
-	}
-	slices.Sort(listed)
-	if diff := cmp.Diff(ses.New(ses.Config{}).Operations(), listed); diff != "" {
-		t.Errorf("the operations that are served and those in docs/compatibility.md (-served +listed):\n%s", diff)
-	}
+	apitest.CheckPage(t, "Operations of SES version 1", ses.New(ses.Config{}).Operations())
 }
 
 // TestWithoutACaller calls operations past the handler, which knows the caller.
@@ -62,13 +38,7 @@ func TestWithoutACaller(t *testing.T) {
 		case "SendRawEmail":
 			body = strings.ReplaceAll(most, "Destinations.1.Destination.ToAddresses.1=a", "Destinations.1=a")
 		}
-		call, err := api.Resolve(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), []byte("Action="+name+"&"+body))
-		if err != nil {
-			t.Fatalf("Resolve(%s) = %v", name, err)
-		}
-		if err := call.Serve(t.Context(), httptest.NewRecorder()); fault.From(err) == nil || fault.From(err).Kind != fault.Internal {
-			t.Errorf("%s without a caller = %v, want an internal error", name, err)
-		}
+		apitest.CheckNeedsCaller(t, api, http.MethodPost, "/", "Action="+name+"&"+body)
 	}
 }
 
@@ -84,7 +54,7 @@ func TestAllPages(t *testing.T) {
 		name := fmt.Sprintf("n%02d", i)
 		want = append(want, name)
 		for _, form := range []string{"Action=CreateTemplate&Template.TemplateName=" + name, "Action=CreateConfigurationSet&ConfigurationSet.Name=" + name} {
-			if w := g.do(t, http.MethodPost, "/", form, "AKIDEXAMPLE", g.now); w.Code != http.StatusOK {
+			if w := g.Do(t, http.MethodPost, "/", form, "AKIDEXAMPLE"); w.Code != http.StatusOK {
 				t.Fatalf("%s = %d %s, want 200", form, w.Code, w.Body)
 			}
 		}
@@ -97,11 +67,11 @@ func TestAllPages(t *testing.T) {
 				if token != "" {
 					form += "&NextToken=" + url.QueryEscape(token)
 				}
-				w := g.do(t, http.MethodPost, "/", form, "AKIDEXAMPLE", g.now)
+				w := g.Do(t, http.MethodPost, "/", form, "AKIDEXAMPLE")
 				for _, m := range nameElement.FindAllStringSubmatch(w.Body.String(), -1) {
 					got = append(got, m[1])
 				}
-				token = nextToken(w)
+				token = apitest.NextToken(w)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("all pages of %s%s (-want +got):\n%s", action, size, diff)
@@ -118,15 +88,5 @@ func BenchmarkSendEmail(b *testing.B) {
 		"Message.Subject.Data=Your order has been shipped\nMessage.Body.Text.Data=Hello, your order is on its way. It will be with you on Tuesday.\n" +
 		"Message.Body.Html.Data=<p>Hello, your order is <b>on its way</b>. It will be with you on Tuesday.</p>\n" +
 		"ConfigurationSetName=orders\nTags.member.1.Name=campaign\nTags.member.1.Value=shipping\n")
-	r := request(b, http.MethodPost, "/", body, "AKIDEXAMPLE", g.now)
-	b.ReportAllocs()
-	for b.Loop() {
-		g.mail.sent = g.mail.sent[:0]
-		r.Body = io.NopCloser(strings.NewReader(body))
-		w := httptest.NewRecorder()
-		g.handler.ServeHTTP(w, r)
-		if w.Code != http.StatusOK {
-			b.Fatalf("reply = %d %s, want 200", w.Code, w.Body)
-		}
-	}
+	g.Bench(b, http.MethodPost, "/", body, func() { g.mail.sent = g.mail.sent[:0] })
 }
