@@ -59,9 +59,9 @@ func CheckNeedsCaller(tb testing.TB, api awsapi.Family, method, target, body str
 }
 
 // Call lets a family answer a request as if the handler had authenticated it.
-func Call(tb testing.TB, api awsapi.Family, method, target string, body []byte) (*httptest.ResponseRecorder, error) {
+func Call(tb testing.TB, api awsapi.Family, method, target, body string) (*httptest.ResponseRecorder, error) {
 	tb.Helper()
-	call, err := api.Resolve(httptest.NewRequestWithContext(tb.Context(), method, target, nil), body)
+	call, err := api.Resolve(httptest.NewRequestWithContext(tb.Context(), method, target, nil), []byte(body))
 	if err != nil {
 		tb.Fatalf("Resolve(%s %s) = %v", method, target, err)
 	}
@@ -74,7 +74,7 @@ func Call(tb testing.TB, api awsapi.Family, method, target string, body []byte) 
 // must say no more than that they are wrong.
 func Takes(tb testing.TB, api awsapi.Family, path string, body []byte) bool {
 	tb.Helper()
-	w, err := Call(tb, api, http.MethodPost, path, body)
+	w, err := Call(tb, api, http.MethodPost, path, string(body))
 	if err != nil && (!fault.Is(err, fault.Invalid) || w.Body.Len() > 0) {
 		tb.Errorf("%s with %q: %v after %d bytes were written, want fault.Invalid and none", path, body, err, w.Body.Len())
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"tidings/internal/api/apitest"
 	"tidings/internal/fault"
 	"tidings/internal/pinpoint"
 )
@@ -291,7 +292,7 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint, body []byte) {
 		op := operations[names[which%uint(len(names))]]
 		r := full()
-		w, err := serve(t, New(Config{Apps: r}), op.Method, fill(op.Path), string(body))
+		w, err := apitest.Call(t, New(Config{Apps: r}), op.Method, fill(op.Path), string(body))
 		switch {
 		case err != nil && (!fault.Is(err, fault.Invalid) || len(r.asked) > 0 || w.Body.Len() > 0):
 			t.Errorf("%s with %q: %v after asking %v and writing %q, want fault.Invalid at once", op.Path, body, err, r.asked, w.Body)

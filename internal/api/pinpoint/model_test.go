@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings/internal/api/apitest"
 	"tidings/internal/awsapi"
 	"tidings/internal/fault"
 	"tidings/internal/pinpoint"
@@ -117,7 +118,7 @@ func TestRequestsAndRepliesAgreeWithTheModel(t *testing.T) {
 				}
 				body = string(text)
 			}
-			w, err := serve(t, api, op.Method, target, body)
+			w, err := apitest.Call(t, api, op.Method, target, body)
 			if err != nil || w.Code != op.Status {
 				t.Fatalf("%s %s = %d, %v, want %d", op.Method, target, w.Code, err, op.Status)
 			}
@@ -268,13 +269,13 @@ func TestWrongTypesAreNamed(t *testing.T) {
 					t.Fatal(err)
 				}
 				member := path[0]
-				w, err := serve(t, New(Config{Apps: full()}), op.Method, fill(op.Path), string(body))
+				w, err := apitest.Call(t, New(Config{Apps: full()}), op.Method, fill(op.Path), string(body))
 				f := fault.From(err)
 				if f == nil || f.Kind != fault.Invalid || !strings.Contains(f.Msg, member) || w.Body.Len() > 0 {
 					t.Errorf("%s %s = %v %s, want fault.Invalid that names %s", name, body, err, w.Body, member)
 				}
 			})
-			w, err := serve(t, New(Config{Apps: full()}), op.Method, fill(op.Path), `"a string"`)
+			w, err := apitest.Call(t, New(Config{Apps: full()}), op.Method, fill(op.Path), `"a string"`)
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "The request body must be an object") {
 				t.Errorf("%s with a string for a body = %d, %v, want fault.Invalid", name, w.Code, err)
 			}

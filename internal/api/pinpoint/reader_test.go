@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"tidings/internal/api/apitest"
 	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
 	"tidings/internal/tenant"
@@ -78,11 +79,11 @@ func TestSettingsStay(t *testing.T) {
 		`"CampaignHook":{"Mode":"DELIVERY"}`, `"JourneyLimits":{"DailyCap":3}`, `"Limits":{"Daily":0}`, `"QuietTime":{"End":"06:00"}`,
 	}
 	for _, one := range set {
-		if _, err := serve(t, api, http.MethodPut, "/v1/apps/a/settings", "{"+one+"}"); err != nil {
+		if _, err := apitest.Call(t, api, http.MethodPut, "/v1/apps/a/settings", "{"+one+"}"); err != nil {
 			t.Fatalf("set %s: %v", one, err)
 		}
 	}
-	w, err := serve(t, api, http.MethodGet, "/v1/apps/a/settings", "")
+	w, err := apitest.Call(t, api, http.MethodGet, "/v1/apps/a/settings", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestSettingsStay(t *testing.T) {
 func TestWhoPutAStream(t *testing.T) {
 	t.Parallel()
 	apps := full()
-	if _, err := serve(t, New(Config{Apps: apps}), http.MethodPost, "/v1/apps/a/eventstream", `{}`); err != nil {
+	if _, err := apitest.Call(t, New(Config{Apps: apps}), http.MethodPost, "/v1/apps/a/eventstream", `{}`); err != nil {
 		t.Fatal(err)
 	}
 	if by := "arn:aws:iam::123456789012:access-key/AKID"; !slices.Contains(apps.asked, any(by)) {
@@ -137,7 +138,7 @@ func TestAllPagesOfApps(t *testing.T) {
 	for _, size := range []string{"", "1", "7", "25", "100"} {
 		var got []string
 		for token, more := "", true; more; more = token != "" {
-			w, err := serve(t, api, http.MethodGet, "/v1/apps?page-size="+size+"&token="+token, "")
+			w, err := apitest.Call(t, api, http.MethodGet, "/v1/apps?page-size="+size+"&token="+token, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,7 +160,7 @@ func TestTheSizeOfARequest(t *testing.T) {
 	t.Parallel()
 	apps := full()
 	body := `{"BatchItem": {"é": {"Events": {}}} }`
-	if _, err := serve(t, New(Config{Apps: apps}), http.MethodPost, "/v1/apps/a/events", body); err != nil {
+	if _, err := apitest.Call(t, New(Config{Apps: apps}), http.MethodPost, "/v1/apps/a/events", body); err != nil {
 		t.Fatal(err)
 	}
 	if b, ok := apps.asked[1].(pinpoint.Batch); !ok || b.Size != len(body) {

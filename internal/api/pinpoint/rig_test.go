@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"tidings/internal/account"
 	"tidings/internal/pinpoint"
 	"tidings/internal/tenant"
 )
@@ -118,18 +116,6 @@ func (r *recorder) DeleteUserEndpoints(_ context.Context, _ tenant.Tenant, app, 
 
 func (r *recorder) ValidateNumber(_ context.Context, _ tenant.Tenant, number, country string) (pinpoint.Number, error) {
 	return r.number, r.note(number, country)
-}
-
-// serve lets the API answer a request as if the handler had authenticated it.
-func serve(tb testing.TB, a *API, method, target, body string) (*httptest.ResponseRecorder, error) {
-	tb.Helper()
-	call, err := a.Resolve(httptest.NewRequestWithContext(tb.Context(), method, target, nil), []byte(body))
-	if err != nil {
-		tb.Fatalf("Resolve(%s %s) = %v", method, target, err)
-	}
-	p := account.Principal{Key: &account.Key{ID: "AKID", Account: &account.Account{ID: "123456789012"}}, Region: "us-east-1"}
-	w := httptest.NewRecorder()
-	return w, call.Serve(account.NewContext(tb.Context(), p), w)
 }
 
 // fill puts example values into the braces of a path.
