@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"tidings/internal/account"
+	"tidings/internal/tenant"
 )
 
-// Operation is one operation of a family, without its protocol. Make one with Op.
+// Operation is one operation of a family, without its protocol. Make one with Op or TenantOp.
 type Operation struct {
 	Name string // as AWS calls it: "SendVoiceMessage"
 	// NewInput returns a pointer to an empty input, for the protocol to fill.
@@ -39,6 +40,18 @@ func Op[In, Out any](name string, do func(context.Context, *In) (*Out, error)) O
 			return out, nil
 		},
 	}
+}
+
+// TenantOp makes an Operation from a typed method that works for whoever signed the request. It
+// fails with ErrNoCaller if nobody did.
+func TenantOp[In, Out any](name string, do func(context.Context, tenant.Tenant, *In) (*Out, error)) Operation {
+	return Op(name, func(ctx context.Context, in *In) (*Out, error) {
+		t, err := Caller(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, t, in)
+	})
 }
 
 // Family is one API with its protocol: SMS and Voice over REST-JSON, SES over Query. All

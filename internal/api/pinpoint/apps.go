@@ -9,6 +9,7 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
+	"tidings/internal/tenant"
 )
 
 // maxPage is how many apps a page has at most, and has if the client does not say.
@@ -18,11 +19,7 @@ const maxPage = 100
 
 const getApps = "GetApps"
 
-func (a *API) createApp(ctx context.Context, in *createAppInput) (*application, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createApp(ctx context.Context, t tenant.Tenant, in *createAppInput) (*application, error) {
 	app, err := a.config.Apps.CreateApp(ctx, t, in.Name, in.Tags)
 	if err != nil {
 		return nil, err
@@ -30,11 +27,7 @@ func (a *API) createApp(ctx context.Context, in *createAppInput) (*application, 
 	return new(wireApp(app)), nil
 }
 
-func (a *API) getApp(ctx context.Context, in *appInput) (*application, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getApp(ctx context.Context, t tenant.Tenant, in *appInput) (*application, error) {
 	app, err := a.config.Apps.App(ctx, t, in.ID)
 	if err != nil {
 		return nil, err
@@ -42,11 +35,7 @@ func (a *API) getApp(ctx context.Context, in *appInput) (*application, error) {
 	return new(wireApp(app)), nil
 }
 
-func (a *API) deleteApp(ctx context.Context, in *appInput) (*application, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteApp(ctx context.Context, t tenant.Tenant, in *appInput) (*application, error) {
 	app, err := a.config.Apps.DeleteApp(ctx, t, in.ID)
 	if err != nil {
 		return nil, err
@@ -54,11 +43,7 @@ func (a *API) deleteApp(ctx context.Context, in *appInput) (*application, error)
 	return new(wireApp(app)), nil
 }
 
-func (a *API) getApps(ctx context.Context, in *getAppsInput) (*applications, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getApps(ctx context.Context, t tenant.Tenant, in *getAppsInput) (*applications, error) {
 	limit, err := awsapi.PageSize("page-size", in.PageSize, maxPage)
 	if err != nil {
 		return nil, err
@@ -103,27 +88,15 @@ func parsePosition(s string) (pinpoint.Position, error) {
 	return pinpoint.Position{Created: time.Unix(0, n).UTC(), ID: id}, nil
 }
 
-func (a *API) tag(ctx context.Context, in *tagInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) tag(ctx context.Context, t tenant.Tenant, in *tagInput) (*empty, error) {
 	return nil, a.config.Apps.Tag(ctx, t, in.ARN, in.Tags)
 }
 
-func (a *API) untag(ctx context.Context, in *untagInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) untag(ctx context.Context, t tenant.Tenant, in *untagInput) (*empty, error) {
 	return nil, a.config.Apps.Untag(ctx, t, in.ARN, in.Keys)
 }
 
-func (a *API) listTags(ctx context.Context, in *tagsInput) (*tagsModel, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listTags(ctx context.Context, t tenant.Tenant, in *tagsInput) (*tagsModel, error) {
 	tags, err := a.config.Apps.Tags(ctx, t, in.ARN)
 	if err != nil {
 		return nil, err

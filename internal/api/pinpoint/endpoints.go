@@ -6,6 +6,7 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
+	"tidings/internal/tenant"
 )
 
 // accepted is what the API says of an update that is on disk.
@@ -14,11 +15,7 @@ func accepted(ctx context.Context) *messageBody {
 	return &messageBody{Message: "Accepted", RequestID: awsapi.RequestID(ctx)}
 }
 
-func (a *API) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*messageBody, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateEndpoint(ctx context.Context, t tenant.Tenant, in *updateEndpointInput) (*messageBody, error) {
 	if in.Change == nil {
 		in.Change = &pinpoint.EndpointChange{}
 	}
@@ -28,22 +25,14 @@ func (a *API) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*mes
 	return accepted(ctx), nil
 }
 
-func (a *API) updateEndpoints(ctx context.Context, in *updateEndpointsInput) (*messageBody, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateEndpoints(ctx context.Context, t tenant.Tenant, in *updateEndpointsInput) (*messageBody, error) {
 	if err := a.config.Apps.UpdateEndpoints(ctx, t, in.App, in.Changes, awsapi.RequestID(ctx)); err != nil {
 		return nil, err
 	}
 	return accepted(ctx), nil
 }
 
-func (a *API) getEndpoint(ctx context.Context, in *endpointInput) (*endpoint, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getEndpoint(ctx context.Context, t tenant.Tenant, in *endpointInput) (*endpoint, error) {
 	e, err := a.config.Apps.Endpoint(ctx, t, in.App, in.ID)
 	if err != nil {
 		return nil, err
@@ -51,11 +40,7 @@ func (a *API) getEndpoint(ctx context.Context, in *endpointInput) (*endpoint, er
 	return new(wireEndpoint(e)), nil
 }
 
-func (a *API) deleteEndpoint(ctx context.Context, in *endpointInput) (*endpoint, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteEndpoint(ctx context.Context, t tenant.Tenant, in *endpointInput) (*endpoint, error) {
 	e, err := a.config.Apps.DeleteEndpoint(ctx, t, in.App, in.ID)
 	if err != nil {
 		return nil, err
@@ -63,11 +48,7 @@ func (a *API) deleteEndpoint(ctx context.Context, in *endpointInput) (*endpoint,
 	return new(wireEndpoint(e)), nil
 }
 
-func (a *API) getUserEndpoints(ctx context.Context, in *userInput) (*endpoints, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getUserEndpoints(ctx context.Context, t tenant.Tenant, in *userInput) (*endpoints, error) {
 	all, err := a.config.Apps.UserEndpoints(ctx, t, in.App, in.User)
 	if err != nil {
 		return nil, err
@@ -75,11 +56,7 @@ func (a *API) getUserEndpoints(ctx context.Context, in *userInput) (*endpoints, 
 	return wireEndpoints(all), nil
 }
 
-func (a *API) deleteUserEndpoints(ctx context.Context, in *userInput) (*endpoints, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteUserEndpoints(ctx context.Context, t tenant.Tenant, in *userInput) (*endpoints, error) {
 	all, err := a.config.Apps.DeleteUserEndpoints(ctx, t, in.App, in.User)
 	if err != nil {
 		return nil, err

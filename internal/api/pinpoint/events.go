@@ -7,13 +7,10 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
+	"tidings/internal/tenant"
 )
 
-func (a *API) putEvents(ctx context.Context, in *putEventsInput) (*eventsResponse, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) putEvents(ctx context.Context, t tenant.Tenant, in *putEventsInput) (*eventsResponse, error) {
 	results, err := a.config.Apps.PutEvents(ctx, t, in.ID, pinpoint.Batch{Request: awsapi.RequestID(ctx), Size: in.Size, Items: in.Items})
 	if err != nil {
 		return nil, err

@@ -3,14 +3,10 @@ package pinpoint
 import (
 	"context"
 
-	"tidings/internal/awsapi"
+	"tidings/internal/tenant"
 )
 
-func (a *API) validateNumber(ctx context.Context, in *validateInput) (*validated, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) validateNumber(ctx context.Context, t tenant.Tenant, in *validateInput) (*validated, error) {
 	n, err := a.config.Apps.ValidateNumber(ctx, t, in.PhoneNumber, in.IsoCountryCode)
 	if err != nil {
 		return nil, err

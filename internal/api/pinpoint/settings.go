@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"tidings/internal/awsapi"
+	"tidings/internal/tenant"
 )
 
 // Campaigns and journeys do not run here, so their settings change nothing. They are kept,
 // because Terraform's aws_pinpoint_app and other tools read back what they wrote.
 
-func (a *API) getSettings(ctx context.Context, in *appInput) (*settingsResource, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getSettings(ctx context.Context, t tenant.Tenant, in *appInput) (*settingsResource, error) {
 	app, err := a.config.Apps.App(ctx, t, in.ID)
 	if err != nil {
 		return nil, err
@@ -24,13 +20,9 @@ func (a *API) getSettings(ctx context.Context, in *appInput) (*settingsResource,
 	return readSettings(in.ID, app.Settings)
 }
 
-func (a *API) updateSettings(ctx context.Context, in *updateSettingsInput) (*settingsResource, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateSettings(ctx context.Context, t tenant.Tenant, in *updateSettingsInput) (*settingsResource, error) {
 	var out *settingsResource
-	err = a.config.Apps.UpdateSettings(ctx, t, in.ID, func(kept []byte, now time.Time) ([]byte, error) {
+	err := a.config.Apps.UpdateSettings(ctx, t, in.ID, func(kept []byte, now time.Time) (_ []byte, err error) {
 		if out, err = readSettings(in.ID, kept); err != nil {
 			return nil, err
 		}

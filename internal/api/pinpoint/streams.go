@@ -6,6 +6,7 @@ import (
 	"tidings/internal/account"
 	"tidings/internal/awsapi"
 	"tidings/internal/pinpoint"
+	"tidings/internal/tenant"
 )
 
 func (a *API) putStream(ctx context.Context, in *putStreamInput) (*eventStream, error) {
@@ -21,11 +22,7 @@ func (a *API) putStream(ctx context.Context, in *putStreamInput) (*eventStream, 
 	return wireStream(in.ID, s), nil
 }
 
-func (a *API) getStream(ctx context.Context, in *appInput) (*eventStream, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getStream(ctx context.Context, t tenant.Tenant, in *appInput) (*eventStream, error) {
 	s, err := a.config.Apps.Stream(ctx, t, in.ID)
 	if err != nil {
 		return nil, err
@@ -33,11 +30,7 @@ func (a *API) getStream(ctx context.Context, in *appInput) (*eventStream, error)
 	return wireStream(in.ID, s), nil
 }
 
-func (a *API) deleteStream(ctx context.Context, in *appInput) (*eventStream, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteStream(ctx context.Context, t tenant.Tenant, in *appInput) (*eventStream, error) {
 	s, err := a.config.Apps.DeleteStream(ctx, t, in.ID)
 	if err != nil {
 		return nil, err

@@ -3,20 +3,16 @@ package ses
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/query"
 	"tidings/internal/email"
+	"tidings/internal/tenant"
 )
 
 // noResult is the output of operations whose replies have no result element.
 // Source: SES API Reference, the responses of these operations.
 type noResult = query.NoResult
 
-func (a *API) getQuota(ctx context.Context, _ *empty) (*quotaOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getQuota(ctx context.Context, t tenant.Tenant, _ *empty) (*quotaOutput, error) {
 	q, err := a.config.Mail.Quota(ctx, t)
 	if err != nil {
 		return nil, err
@@ -24,11 +20,7 @@ func (a *API) getQuota(ctx context.Context, _ *empty) (*quotaOutput, error) {
 	return &quotaOutput{Max24HourSend: q.PerDay, MaxSendRate: q.PerSecond, SentLast24Hours: q.Sent}, nil
 }
 
-func (a *API) getStatistics(ctx context.Context, _ *empty) (*statisticsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getStatistics(ctx context.Context, t tenant.Tenant, _ *empty) (*statisticsOutput, error) {
 	spans, err := a.config.Mail.Statistics(ctx, t)
 	if err != nil {
 		return nil, err
@@ -42,11 +34,7 @@ func (a *API) getStatistics(ctx context.Context, _ *empty) (*statisticsOutput, e
 	return out, nil
 }
 
-func (a *API) getSendingEnabled(ctx context.Context, _ *empty) (*sendingEnabledOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getSendingEnabled(ctx context.Context, t tenant.Tenant, _ *empty) (*sendingEnabledOutput, error) {
 	now, err := a.config.Mail.Settings(ctx, t)
 	if err != nil {
 		return nil, err
@@ -55,11 +43,7 @@ func (a *API) getSendingEnabled(ctx context.Context, _ *empty) (*sendingEnabledO
 }
 
 // updateSendingEnabled takes no Enabled for false. Source: SES API Reference, "UpdateAccountSendingEnabled", which does not require it.
-func (a *API) updateSendingEnabled(ctx context.Context, in *sendingEnabledInput) (*noResult, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateSendingEnabled(ctx context.Context, t tenant.Tenant, in *sendingEnabledInput) (*noResult, error) {
 	return nil, a.config.Mail.ChangeSettings(ctx, t, func(s *email.Settings) error {
 		s.Paused = !in.Enabled
 		return nil

@@ -4,16 +4,12 @@ import (
 	"context"
 	"strconv"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) sendBulkTemplatedEmail(ctx context.Context, in *sendBulkInput) (*sendBulkOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) sendBulkTemplatedEmail(ctx context.Context, t tenant.Tenant, in *sendBulkInput) (*sendBulkOutput, error) {
 	b, err := in.domain()
 	if err != nil {
 		return nil, err

@@ -3,8 +3,8 @@ package ses
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
+	"tidings/internal/tenant"
 )
 
 const (
@@ -12,11 +12,7 @@ const (
 	updateDestination = "UpdateConfigurationSetEventDestination"
 )
 
-func (a *API) createDestination(ctx context.Context, in *destinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createDestination(ctx context.Context, t tenant.Tenant, in *destinationInput) (*empty, error) {
 	d, err := in.EventDestination.domain()
 	if err != nil {
 		return nil, err
@@ -24,11 +20,7 @@ func (a *API) createDestination(ctx context.Context, in *destinationInput) (*emp
 	return nil, a.config.Sets.CreateDestination(ctx, t, configset.Email, in.ConfigurationSetName, d)
 }
 
-func (a *API) updateDestination(ctx context.Context, in *destinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateDestination(ctx context.Context, t tenant.Tenant, in *destinationInput) (*empty, error) {
 	d, err := in.EventDestination.domain()
 	if err != nil {
 		return nil, err
@@ -36,11 +28,7 @@ func (a *API) updateDestination(ctx context.Context, in *destinationInput) (*emp
 	return nil, a.config.Sets.UpdateDestination(ctx, t, configset.Email, in.ConfigurationSetName, d)
 }
 
-func (a *API) deleteDestination(ctx context.Context, in *deleteDestinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteDestination(ctx context.Context, t tenant.Tenant, in *deleteDestinationInput) (*empty, error) {
 	if in.EventDestinationName == "" {
 		return nil, missing("eventDestinationName")
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 const listIdentities = "ListIdentities"
@@ -16,27 +16,23 @@ const listIdentities = "ListIdentities"
 const maxIdentitiesPage = 1000
 
 // verifyAddress makes an identity of an address, if there is none.
-func (a *API) verifyAddress(ctx context.Context, address string) error {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return err
-	}
+func (a *API) verifyAddress(ctx context.Context, t tenant.Tenant, address string) error {
 	if address == "" {
 		return missing("emailAddress")
 	}
 	if !strings.Contains(address, "@") {
 		return wrongValue("Invalid email address<%s>.", shorten(address))
 	}
-	_, err = a.config.Mail.VerifyIdentity(ctx, t, address)
+	_, err := a.config.Mail.VerifyIdentity(ctx, t, address)
 	return err
 }
 
-func (a *API) verifyEmailIdentity(ctx context.Context, in *addressInput) (*empty, error) {
-	return nil, a.verifyAddress(ctx, in.EmailAddress)
+func (a *API) verifyEmailIdentity(ctx context.Context, t tenant.Tenant, in *addressInput) (*empty, error) {
+	return nil, a.verifyAddress(ctx, t, in.EmailAddress)
 }
 
-func (a *API) verifyEmailAddress(ctx context.Context, in *addressInput) (*noResult, error) {
-	return nil, a.verifyAddress(ctx, in.EmailAddress)
+func (a *API) verifyEmailAddress(ctx context.Context, t tenant.Tenant, in *addressInput) (*noResult, error) {
+	return nil, a.verifyAddress(ctx, t, in.EmailAddress)
 }
 
 // checkDomain fails if what is there in the place of a domain's name is nothing or an address.
@@ -50,11 +46,7 @@ func (in *domainInput) checkDomain() error {
 	return nil
 }
 
-func (a *API) verifyDomainIdentity(ctx context.Context, in *domainInput) (*verifyDomainOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) verifyDomainIdentity(ctx context.Context, t tenant.Tenant, in *domainInput) (*verifyDomainOutput, error) {
 	if err := in.checkDomain(); err != nil {
 		return nil, err
 	}
@@ -65,11 +57,7 @@ func (a *API) verifyDomainIdentity(ctx context.Context, in *domainInput) (*verif
 	return &verifyDomainOutput{VerificationToken: one.Token}, nil
 }
 
-func (a *API) verifyDomainDKIM(ctx context.Context, in *domainInput) (*verifyDKIMOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) verifyDomainDKIM(ctx context.Context, t tenant.Tenant, in *domainInput) (*verifyDKIMOutput, error) {
 	if err := in.checkDomain(); err != nil {
 		return nil, err
 	}
@@ -80,11 +68,7 @@ func (a *API) verifyDomainDKIM(ctx context.Context, in *domainInput) (*verifyDKI
 	return &verifyDKIMOutput{DkimTokens: one.Tokens()}, nil
 }
 
-func (a *API) listIdentities(ctx context.Context, in *listIdentitiesInput) (*listIdentitiesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listIdentities(ctx context.Context, t tenant.Tenant, in *listIdentitiesInput) (*listIdentitiesOutput, error) {
 	kind := email.AnyIdentity
 	if in.IdentityType != "" {
 		if err := oneOf("identityType", in.IdentityType, "EmailAddress", "Domain"); err != nil {
@@ -115,11 +99,7 @@ func (a *API) listIdentities(ctx context.Context, in *listIdentitiesInput) (*lis
 }
 
 // listVerifiedAddresses has no pages. It tells of as many addresses as a page of ListIdentities has, which has followed it.
-func (a *API) listVerifiedAddresses(ctx context.Context, _ *empty) (*verifiedAddressesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listVerifiedAddresses(ctx context.Context, t tenant.Tenant, _ *empty) (*verifiedAddressesOutput, error) {
 	all, _, err := a.config.Mail.Identities(ctx, t, email.EmailAddress, "", maxIdentitiesPage)
 	if err != nil {
 		return nil, err
@@ -135,32 +115,24 @@ func (a *API) listVerifiedAddresses(ctx context.Context, _ *empty) (*verifiedAdd
 
 // removeIdentity also succeeds where there is no such identity.
 // Source: SES API Reference, "DeleteIdentity", which has no error for that.
-func (a *API) removeIdentity(ctx context.Context, member, name string) error {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return err
-	}
+func (a *API) removeIdentity(ctx context.Context, t tenant.Tenant, member, name string) error {
 	if name == "" {
 		return missing(member)
 	}
-	_, err = a.config.Mail.DeleteIdentity(ctx, t, name)
+	_, err := a.config.Mail.DeleteIdentity(ctx, t, name)
 	return err
 }
 
-func (a *API) deleteIdentity(ctx context.Context, in *identityInput) (*empty, error) {
-	return nil, a.removeIdentity(ctx, "identity", in.Identity)
+func (a *API) deleteIdentity(ctx context.Context, t tenant.Tenant, in *identityInput) (*empty, error) {
+	return nil, a.removeIdentity(ctx, t, "identity", in.Identity)
 }
 
-func (a *API) deleteVerifiedAddress(ctx context.Context, in *addressInput) (*noResult, error) {
-	return nil, a.removeIdentity(ctx, "emailAddress", in.EmailAddress)
+func (a *API) deleteVerifiedAddress(ctx context.Context, t tenant.Tenant, in *addressInput) (*noResult, error) {
+	return nil, a.removeIdentity(ctx, t, "emailAddress", in.EmailAddress)
 }
 
 // changeIdentity edits what the client has set of an identity.
-func (a *API) changeIdentity(ctx context.Context, name string, edit func(*email.Identity) error) error {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return err
-	}
+func (a *API) changeIdentity(ctx context.Context, t tenant.Tenant, name string, edit func(*email.Identity) error) error {
 	if name == "" {
 		return missing("identity")
 	}
@@ -173,11 +145,7 @@ const maxAsked = 100
 
 // attributes calls show with each of the identities that exists, by the name that the client has written. Names that cannot be any
 // identity's are as those that do not exist.
-func (a *API) attributes(ctx context.Context, in *identitiesInput, show func(name string, one *email.Identity)) error {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return err
-	}
+func (a *API) attributes(ctx context.Context, t tenant.Tenant, in *identitiesInput, show func(name string, one *email.Identity)) error {
 	if len(in.Identities) > maxAsked {
 		return wrongValue("At most %d identities can be asked for at a time, not %d.", maxAsked, len(in.Identities))
 	}
@@ -201,9 +169,9 @@ const (
 	statusNotStarted = "NotStarted"
 )
 
-func (a *API) getVerification(ctx context.Context, in *identitiesInput) (*verificationOutput, error) {
+func (a *API) getVerification(ctx context.Context, t tenant.Tenant, in *identitiesInput) (*verificationOutput, error) {
 	out := &verificationOutput{VerificationAttributes: map[string]verification{}}
-	err := a.attributes(ctx, in, func(name string, one *email.Identity) {
+	err := a.attributes(ctx, t, in, func(name string, one *email.Identity) {
 		v := verification{VerificationStatus: statusPending, VerificationToken: one.Token}
 		if one.Verified {
 			v.VerificationStatus = statusSuccess
@@ -213,9 +181,9 @@ func (a *API) getVerification(ctx context.Context, in *identitiesInput) (*verifi
 	return out, err
 }
 
-func (a *API) getDKIM(ctx context.Context, in *identitiesInput) (*dkimOutput, error) {
+func (a *API) getDKIM(ctx context.Context, t tenant.Tenant, in *identitiesInput) (*dkimOutput, error) {
 	out := &dkimOutput{DkimAttributes: map[string]dkim{}}
-	err := a.attributes(ctx, in, func(name string, one *email.Identity) {
+	err := a.attributes(ctx, t, in, func(name string, one *email.Identity) {
 		d := dkim{DkimEnabled: one.DKIM, DkimVerificationStatus: statusNotStarted, DkimTokens: one.Tokens()}
 		if one.Selector != "" {
 			d.DkimVerificationStatus = statusSuccess // nobody looks into the DNS: the server signs with a key from the moment it has it
@@ -225,11 +193,11 @@ func (a *API) getDKIM(ctx context.Context, in *identitiesInput) (*dkimOutput, er
 	return out, err
 }
 
-func (a *API) setDKIM(ctx context.Context, in *setDKIMInput) (*empty, error) {
+func (a *API) setDKIM(ctx context.Context, t tenant.Tenant, in *setDKIMInput) (*empty, error) {
 	if in.DkimEnabled == nil {
 		return nil, missing("dkimEnabled")
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		if *in.DkimEnabled && one.Kind() == email.Domain && one.Selector == "" {
 			return wrongValue("Domain %s is not verified for DKIM signing.", one.Name)
 		}
@@ -248,9 +216,9 @@ const (
 	onFailureReject  = "REJECT_MESSAGE"
 )
 
-func (a *API) getMailFrom(ctx context.Context, in *identitiesInput) (*mailFromOutput, error) {
+func (a *API) getMailFrom(ctx context.Context, t tenant.Tenant, in *identitiesInput) (*mailFromOutput, error) {
 	out := &mailFromOutput{MailFromDomainAttributes: map[string]mailFrom{}}
-	err := a.attributes(ctx, in, func(name string, one *email.Identity) {
+	err := a.attributes(ctx, t, in, func(name string, one *email.Identity) {
 		m := mailFrom{MailFromDomain: one.MailFrom, BehaviorOnMXFailure: useDefaultValue}
 		if one.MailFrom != "" {
 			m.MailFromDomainStatus = statusSuccess
@@ -264,7 +232,7 @@ func (a *API) getMailFrom(ctx context.Context, in *identitiesInput) (*mailFromOu
 }
 
 // setMailFrom sets the domain of the return path; none takes it away.
-func (a *API) setMailFrom(ctx context.Context, in *setMailFromInput) (*empty, error) {
+func (a *API) setMailFrom(ctx context.Context, t tenant.Tenant, in *setMailFromInput) (*empty, error) {
 	behaviour := onFailureDefault
 	if in.BehaviorOnMXFailure != "" {
 		if err := oneOf("behaviorOnMXFailure", in.BehaviorOnMXFailure, useDefaultValue, rejectMessage); err != nil {
@@ -274,7 +242,7 @@ func (a *API) setMailFrom(ctx context.Context, in *setMailFromInput) (*empty, er
 	if in.BehaviorOnMXFailure == rejectMessage {
 		behaviour = onFailureReject
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		one.MailFrom, one.MailFromOnFailure = in.MailFromDomain, behaviour
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tidings/internal/email"
+	"tidings/internal/tenant"
 )
 
 const (
@@ -27,9 +28,9 @@ func checkNotificationType(word string) error {
 	return oneOf("notificationType", word, ofBounces, ofComplaints, ofDeliveries)
 }
 
-func (a *API) getNotifications(ctx context.Context, in *identitiesInput) (*notificationsOutput, error) {
+func (a *API) getNotifications(ctx context.Context, t tenant.Tenant, in *identitiesInput) (*notificationsOutput, error) {
 	out := &notificationsOutput{NotificationAttributes: map[string]notifications{}}
-	err := a.attributes(ctx, in, func(name string, one *email.Identity) {
+	err := a.attributes(ctx, t, in, func(name string, one *email.Identity) {
 		out.NotificationAttributes[name] = notifications{
 			BounceTopic: one.Topics[ofBounces], ComplaintTopic: one.Topics[ofComplaints], DeliveryTopic: one.Topics[ofDeliveries],
 			ForwardingEnabled:                      one.Forwarding,
@@ -42,11 +43,11 @@ func (a *API) getNotifications(ctx context.Context, in *identitiesInput) (*notif
 }
 
 // setNotificationTopic sets the topic for notifications of a type; none takes it away.
-func (a *API) setNotificationTopic(ctx context.Context, in *setTopicInput) (*empty, error) {
+func (a *API) setNotificationTopic(ctx context.Context, t tenant.Tenant, in *setTopicInput) (*empty, error) {
 	if err := checkNotificationType(in.NotificationType); err != nil {
 		return nil, err
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		if in.SnsTopic == "" {
 			delete(one.Topics, in.NotificationType)
 			return nil
@@ -59,24 +60,24 @@ func (a *API) setNotificationTopic(ctx context.Context, in *setTopicInput) (*emp
 	})
 }
 
-func (a *API) setForwarding(ctx context.Context, in *setForwardingInput) (*empty, error) {
+func (a *API) setForwarding(ctx context.Context, t tenant.Tenant, in *setForwardingInput) (*empty, error) {
 	if in.ForwardingEnabled == nil {
 		return nil, missing("forwardingEnabled")
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		one.Forwarding = *in.ForwardingEnabled
 		return nil
 	})
 }
 
-func (a *API) setHeaders(ctx context.Context, in *setHeadersInput) (*empty, error) {
+func (a *API) setHeaders(ctx context.Context, t tenant.Tenant, in *setHeadersInput) (*empty, error) {
 	if err := checkNotificationType(in.NotificationType); err != nil {
 		return nil, err
 	}
 	if in.Enabled == nil {
 		return nil, missing("enabled")
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		if one.HeadersIn == nil {
 			one.HeadersIn = map[string]bool{}
 		}

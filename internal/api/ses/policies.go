@@ -5,17 +5,17 @@ import (
 	"maps"
 	"slices"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
+	"tidings/internal/tenant"
 )
 
 const putIdentityPolicy = "PutIdentityPolicy"
 
-func (a *API) putPolicy(ctx context.Context, in *putPolicyInput) (*empty, error) {
+func (a *API) putPolicy(ctx context.Context, t tenant.Tenant, in *putPolicyInput) (*empty, error) {
 	if err := demand(member{"policyName", in.PolicyName != ""}, member{"policy", in.Policy != ""}); err != nil {
 		return nil, err
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		if one.Policies == nil {
 			one.Policies = map[string]string{}
 		}
@@ -25,8 +25,8 @@ func (a *API) putPolicy(ctx context.Context, in *putPolicyInput) (*empty, error)
 }
 
 // getPolicies returns the policies of these names; those that do not exist are left out.
-func (a *API) getPolicies(ctx context.Context, in *policiesInput) (*policiesOutput, error) {
-	one, err := a.identity(ctx, in.Identity)
+func (a *API) getPolicies(ctx context.Context, t tenant.Tenant, in *policiesInput) (*policiesOutput, error) {
+	one, err := a.identity(ctx, t, in.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func (a *API) getPolicies(ctx context.Context, in *policiesInput) (*policiesOutp
 	return out, nil
 }
 
-func (a *API) listPolicies(ctx context.Context, in *identityInput) (*policyNamesOutput, error) {
-	one, err := a.identity(ctx, in.Identity)
+func (a *API) listPolicies(ctx context.Context, t tenant.Tenant, in *identityInput) (*policyNamesOutput, error) {
+	one, err := a.identity(ctx, t, in.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -49,21 +49,17 @@ func (a *API) listPolicies(ctx context.Context, in *identityInput) (*policyNames
 
 // deletePolicy also succeeds where there is no such policy.
 // Source: SES API Reference, "DeleteIdentityPolicy", which has no error for that.
-func (a *API) deletePolicy(ctx context.Context, in *deletePolicyInput) (*empty, error) {
+func (a *API) deletePolicy(ctx context.Context, t tenant.Tenant, in *deletePolicyInput) (*empty, error) {
 	if in.PolicyName == "" {
 		return nil, missing("policyName")
 	}
-	return nil, a.changeIdentity(ctx, in.Identity, func(one *email.Identity) error {
+	return nil, a.changeIdentity(ctx, t, in.Identity, func(one *email.Identity) error {
 		delete(one.Policies, in.PolicyName)
 		return nil
 	})
 }
 
-func (a *API) identity(ctx context.Context, name string) (*email.Identity, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) identity(ctx context.Context, t tenant.Tenant, name string) (*email.Identity, error) {
 	if name == "" {
 		return nil, missing("identity")
 	}

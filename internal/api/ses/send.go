@@ -5,6 +5,7 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/email"
+	"tidings/internal/tenant"
 )
 
 const (
@@ -15,7 +16,7 @@ const (
 	sendBounce             = "SendBounce"
 )
 
-func (a *API) sendEmail(ctx context.Context, in *sendEmailInput) (*sendOutput, error) {
+func (a *API) sendEmail(ctx context.Context, t tenant.Tenant, in *sendEmailInput) (*sendOutput, error) {
 	if err := demand(
 		member{"source", in.Source != ""},
 		member{"destination", in.Destination != nil},
@@ -27,7 +28,7 @@ func (a *API) sendEmail(ctx context.Context, in *sendEmailInput) (*sendOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return a.send(ctx, email.Request{
+	return a.send(ctx, t, email.Request{
 		Operation: sendEmail,
 		From:      in.Source, FromARN: in.SourceArn,
 		To: in.Destination.ToAddresses, Cc: in.Destination.CcAddresses, Bcc: in.Destination.BccAddresses,
@@ -37,7 +38,7 @@ func (a *API) sendEmail(ctx context.Context, in *sendEmailInput) (*sendOutput, e
 	})
 }
 
-func (a *API) sendRawEmail(ctx context.Context, in *sendRawInput) (*sendOutput, error) {
+func (a *API) sendRawEmail(ctx context.Context, t tenant.Tenant, in *sendRawInput) (*sendOutput, error) {
 	if err := demand(
 		member{"rawMessage", in.RawMessage != nil},
 		member{"rawMessage.data", in.RawMessage != nil && in.RawMessage.Data != nil},
@@ -48,7 +49,7 @@ func (a *API) sendRawEmail(ctx context.Context, in *sendRawInput) (*sendOutput, 
 	if from == "" {
 		from = in.SourceArn
 	}
-	return a.send(ctx, email.Request{
+	return a.send(ctx, t, email.Request{
 		Operation: sendRawEmail,
 		From:      in.Source, FromARN: from,
 		Set: in.ConfigurationSetName, Tags: tags(in.Tags),
@@ -56,7 +57,7 @@ func (a *API) sendRawEmail(ctx context.Context, in *sendRawInput) (*sendOutput, 
 	})
 }
 
-func (a *API) sendTemplatedEmail(ctx context.Context, in *sendTemplatedInput) (*sendOutput, error) {
+func (a *API) sendTemplatedEmail(ctx context.Context, t tenant.Tenant, in *sendTemplatedInput) (*sendOutput, error) {
 	if err := demand(
 		member{"source", in.Source != ""},
 		member{"destination", in.Destination != nil},
@@ -65,7 +66,7 @@ func (a *API) sendTemplatedEmail(ctx context.Context, in *sendTemplatedInput) (*
 	); err != nil {
 		return nil, err
 	}
-	return a.send(ctx, email.Request{
+	return a.send(ctx, t, email.Request{
 		Operation: sendTemplatedEmail,
 		From:      in.Source, FromARN: in.SourceArn,
 		To: in.Destination.ToAddresses, Cc: in.Destination.CcAddresses, Bcc: in.Destination.BccAddresses,
@@ -75,11 +76,7 @@ func (a *API) sendTemplatedEmail(ctx context.Context, in *sendTemplatedInput) (*
 	})
 }
 
-func (a *API) send(ctx context.Context, r email.Request) (*sendOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) send(ctx context.Context, t tenant.Tenant, r email.Request) (*sendOutput, error) {
 	r.Origin = origin(ctx)
 	id, err := a.config.Mail.Send(ctx, t, r)
 	if err != nil {
@@ -88,11 +85,7 @@ func (a *API) send(ctx context.Context, r email.Request) (*sendOutput, error) {
 	return &sendOutput{MessageId: id}, nil
 }
 
-func (a *API) sendBounce(ctx context.Context, in *sendBounceInput) (*sendOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) sendBounce(ctx context.Context, t tenant.Tenant, in *sendBounceInput) (*sendOutput, error) {
 	if err := demand(
 		member{"originalMessageId", in.OriginalMessageId != ""},
 		member{"bounceSender", in.BounceSender != ""},

@@ -129,75 +129,75 @@ func New(c Config) *API {
 // sending are the operations whose rates are those of mails.
 func (a *API) sending() []query.Operation {
 	return []query.Operation{
-		query.Op(sendEmail, a.sendEmail),
-		query.Op(sendRawEmail, a.sendRawEmail),
-		query.Op(sendTemplatedEmail, a.sendTemplatedEmail),
-		query.Op(sendBulkTemplatedEmail, a.sendBulkTemplatedEmail),
-		query.Op(sendBounce, a.sendBounce),
+		query.TenantOp(sendEmail, a.sendEmail),
+		query.TenantOp(sendRawEmail, a.sendRawEmail),
+		query.TenantOp(sendTemplatedEmail, a.sendTemplatedEmail),
+		query.TenantOp(sendBulkTemplatedEmail, a.sendBulkTemplatedEmail),
+		query.TenantOp(sendBounce, a.sendBounce),
 	}
 }
 
 func (a *API) sets() []query.Operation {
 	return []query.Operation{
-		query.Op(createConfigurationSet, a.createSet),
-		query.Op("DeleteConfigurationSet", a.deleteSet),
-		query.Op("DescribeConfigurationSet", a.describeSet),
-		query.Op(listConfigurationSets, a.listSets),
-		query.Op(createDestination, a.createDestination),
-		query.Op(updateDestination, a.updateDestination),
-		query.Op("DeleteConfigurationSetEventDestination", a.deleteDestination),
-		query.Op("CreateConfigurationSetTrackingOptions", a.createTracking),
-		query.Op("UpdateConfigurationSetTrackingOptions", a.updateTracking),
-		query.Op("DeleteConfigurationSetTrackingOptions", a.deleteTracking),
-		query.Op("PutConfigurationSetDeliveryOptions", a.putDelivery),
-		query.Op("UpdateConfigurationSetSendingEnabled", a.enableSetSending),
-		query.Op("UpdateConfigurationSetReputationMetricsEnabled", a.enableReputationMetrics),
+		query.TenantOp(createConfigurationSet, a.createSet),
+		query.TenantOp("DeleteConfigurationSet", a.deleteSet),
+		query.TenantOp("DescribeConfigurationSet", a.describeSet),
+		query.TenantOp(listConfigurationSets, a.listSets),
+		query.TenantOp(createDestination, a.createDestination),
+		query.TenantOp(updateDestination, a.updateDestination),
+		query.TenantOp("DeleteConfigurationSetEventDestination", a.deleteDestination),
+		query.TenantOp("CreateConfigurationSetTrackingOptions", a.createTracking),
+		query.TenantOp("UpdateConfigurationSetTrackingOptions", a.updateTracking),
+		query.TenantOp("DeleteConfigurationSetTrackingOptions", a.deleteTracking),
+		query.TenantOp("PutConfigurationSetDeliveryOptions", a.putDelivery),
+		query.TenantOp("UpdateConfigurationSetSendingEnabled", a.enableSetSending),
+		query.TenantOp("UpdateConfigurationSetReputationMetricsEnabled", a.enableReputationMetrics),
 	}
 }
 
 func (a *API) templates() []query.Operation {
 	return []query.Operation{
-		query.Op(createTemplate, a.createTemplate),
-		query.Op(updateTemplate, a.updateTemplate),
-		query.Op("GetTemplate", a.getTemplate),
-		query.Op(listTemplates, a.listTemplates),
-		query.Op("DeleteTemplate", a.deleteTemplate),
-		query.Op(testRenderTemplate, a.testRenderTemplate),
+		query.TenantOp(createTemplate, a.createTemplate),
+		query.TenantOp(updateTemplate, a.updateTemplate),
+		query.TenantOp("GetTemplate", a.getTemplate),
+		query.TenantOp(listTemplates, a.listTemplates),
+		query.TenantOp("DeleteTemplate", a.deleteTemplate),
+		query.TenantOp(testRenderTemplate, a.testRenderTemplate),
 	}
 }
 
 func (a *API) identities() []query.Operation {
 	return []query.Operation{
-		query.Op("VerifyEmailIdentity", a.verifyEmailIdentity),
-		query.Op("VerifyEmailAddress", a.verifyEmailAddress),
-		query.Op("VerifyDomainIdentity", a.verifyDomainIdentity),
-		query.Op("VerifyDomainDkim", a.verifyDomainDKIM),
-		query.Op(listIdentities, a.listIdentities),
-		query.Op("ListVerifiedEmailAddresses", a.listVerifiedAddresses),
-		query.Op("DeleteIdentity", a.deleteIdentity),
-		query.Op("DeleteVerifiedEmailAddress", a.deleteVerifiedAddress),
-		query.Op("GetIdentityVerificationAttributes", a.getVerification),
-		query.Op("GetIdentityDkimAttributes", a.getDKIM),
-		query.Op("SetIdentityDkimEnabled", a.setDKIM),
-		query.Op("GetIdentityMailFromDomainAttributes", a.getMailFrom),
-		query.Op("SetIdentityMailFromDomain", a.setMailFrom),
-		query.Op("GetIdentityNotificationAttributes", a.getNotifications),
-		query.Op(setNotificationTopic, a.setNotificationTopic),
-		query.Op(setForwarding, a.setForwarding),
-		query.Op(setHeaders, a.setHeaders),
-		query.Op("PutIdentityPolicy", a.putPolicy),
-		query.Op("GetIdentityPolicies", a.getPolicies),
-		query.Op("ListIdentityPolicies", a.listPolicies),
-		query.Op("DeleteIdentityPolicy", a.deletePolicy),
+		query.TenantOp("VerifyEmailIdentity", a.verifyEmailIdentity),
+		query.TenantOp("VerifyEmailAddress", a.verifyEmailAddress),
+		query.TenantOp("VerifyDomainIdentity", a.verifyDomainIdentity),
+		query.TenantOp("VerifyDomainDkim", a.verifyDomainDKIM),
+		query.TenantOp(listIdentities, a.listIdentities),
+		query.TenantOp("ListVerifiedEmailAddresses", a.listVerifiedAddresses),
+		query.TenantOp("DeleteIdentity", a.deleteIdentity),
+		query.TenantOp("DeleteVerifiedEmailAddress", a.deleteVerifiedAddress),
+		query.TenantOp("GetIdentityVerificationAttributes", a.getVerification),
+		query.TenantOp("GetIdentityDkimAttributes", a.getDKIM),
+		query.TenantOp("SetIdentityDkimEnabled", a.setDKIM),
+		query.TenantOp("GetIdentityMailFromDomainAttributes", a.getMailFrom),
+		query.TenantOp("SetIdentityMailFromDomain", a.setMailFrom),
+		query.TenantOp("GetIdentityNotificationAttributes", a.getNotifications),
+		query.TenantOp(setNotificationTopic, a.setNotificationTopic),
+		query.TenantOp(setForwarding, a.setForwarding),
+		query.TenantOp(setHeaders, a.setHeaders),
+		query.TenantOp("PutIdentityPolicy", a.putPolicy),
+		query.TenantOp("GetIdentityPolicies", a.getPolicies),
+		query.TenantOp("ListIdentityPolicies", a.listPolicies),
+		query.TenantOp("DeleteIdentityPolicy", a.deletePolicy),
 	}
 }
 
 func (a *API) account() []query.Operation {
 	return []query.Operation{
-		query.Op("GetSendQuota", a.getQuota),
-		query.Op("GetSendStatistics", a.getStatistics),
-		query.Op("GetAccountSendingEnabled", a.getSendingEnabled),
-		query.Op("UpdateAccountSendingEnabled", a.updateSendingEnabled),
+		query.TenantOp("GetSendQuota", a.getQuota),
+		query.TenantOp("GetSendStatistics", a.getStatistics),
+		query.TenantOp("GetAccountSendingEnabled", a.getSendingEnabled),
+		query.TenantOp("UpdateAccountSendingEnabled", a.updateSendingEnabled),
 	}
 }
 

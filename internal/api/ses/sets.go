@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 const (
@@ -18,22 +18,14 @@ const (
 // Source: SES API Reference, "ListConfigurationSets".
 const maxSetsPage = 1000
 
-func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createSet(ctx context.Context, t tenant.Tenant, in *createSetInput) (*empty, error) {
 	if in.ConfigurationSet == nil {
 		return nil, missing("configurationSet")
 	}
 	return nil, a.config.Sets.CreateWith(ctx, t, configset.Email, in.ConfigurationSet.Name, configset.Options{})
 }
 
-func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteSet(ctx context.Context, t tenant.Tenant, in *setInput) (*empty, error) {
 	return nil, a.config.Sets.Delete(ctx, t, configset.Email, in.ConfigurationSetName)
 }
 
@@ -45,11 +37,7 @@ const (
 	reputation        = "reputationOptions"
 )
 
-func (a *API) describeSet(ctx context.Context, in *describeSetInput) (*describeSetOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) describeSet(ctx context.Context, t tenant.Tenant, in *describeSetInput) (*describeSetOutput, error) {
 	for _, word := range in.ConfigurationSetAttributeNames {
 		if err := oneOf("configurationSetAttributeNames", word, eventDestinations, tracking, delivery, reputation); err != nil {
 			return nil, err
@@ -91,11 +79,7 @@ func describe(set *configset.Set, attributes []string) *describeSetOutput {
 	return out
 }
 
-func (a *API) listSets(ctx context.Context, in *listInput) (*listSetsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listSets(ctx context.Context, t tenant.Tenant, in *listInput) (*listSetsOutput, error) {
 	limit, err := pageSize(in.MaxItems, maxSetsPage, maxSetsPage)
 	if err != nil {
 		return nil, err
@@ -118,8 +102,8 @@ func (a *API) listSets(ctx context.Context, in *listInput) (*listSetsOutput, err
 	return out, nil
 }
 
-func (a *API) createTracking(ctx context.Context, in *trackingInput) (*empty, error) {
-	return a.setTracking(ctx, in, func(o *configset.Options) error {
+func (a *API) createTracking(ctx context.Context, t tenant.Tenant, in *trackingInput) (*empty, error) {
+	return a.setTracking(ctx, t, in, func(o *configset.Options) error {
 		if o.RedirectDomain != "" {
 			return fault.New(fault.Exists, fault.TrackingOptions, "Configuration set <%s> already has tracking options.", in.ConfigurationSetName)
 		}
@@ -127,8 +111,8 @@ func (a *API) createTracking(ctx context.Context, in *trackingInput) (*empty, er
 	})
 }
 
-func (a *API) updateTracking(ctx context.Context, in *trackingInput) (*empty, error) {
-	return a.setTracking(ctx, in, hasTracking(in.ConfigurationSetName))
+func (a *API) updateTracking(ctx context.Context, t tenant.Tenant, in *trackingInput) (*empty, error) {
+	return a.setTracking(ctx, t, in, hasTracking(in.ConfigurationSetName))
 }
 
 // hasTracking fails for options of a set that are not about tracking.
@@ -142,11 +126,11 @@ func hasTracking(set string) func(*configset.Options) error {
 }
 
 // setTracking sets the domain of links, if check has nothing against it.
-func (a *API) setTracking(ctx context.Context, in *trackingInput, check func(*configset.Options) error) (*empty, error) {
+func (a *API) setTracking(ctx context.Context, t tenant.Tenant, in *trackingInput, check func(*configset.Options) error) (*empty, error) {
 	if in.TrackingOptions == nil || in.TrackingOptions.CustomRedirectDomain == "" {
 		return nil, fault.New(fault.Invalid, fault.TrackingOptions, "The custom redirect domain is missing.")
 	}
-	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		if err := check(o); err != nil {
 			return err
 		}
@@ -155,8 +139,8 @@ func (a *API) setTracking(ctx context.Context, in *trackingInput, check func(*co
 	})
 }
 
-func (a *API) deleteTracking(ctx context.Context, in *setInput) (*empty, error) {
-	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) deleteTracking(ctx context.Context, t tenant.Tenant, in *setInput) (*empty, error) {
+	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		if err := hasTracking(in.ConfigurationSetName)(o); err != nil {
 			return err
 		}
@@ -165,7 +149,7 @@ func (a *API) deleteTracking(ctx context.Context, in *setInput) (*empty, error) 
 	})
 }
 
-func (a *API) putDelivery(ctx context.Context, in *deliveryInput) (*empty, error) {
+func (a *API) putDelivery(ctx context.Context, t tenant.Tenant, in *deliveryInput) (*empty, error) {
 	policy := tlsOptional // what is left out falls back to its default
 	if in.DeliveryOptions != nil && in.DeliveryOptions.TlsPolicy != "" {
 		policy = in.DeliveryOptions.TlsPolicy
@@ -173,18 +157,18 @@ func (a *API) putDelivery(ctx context.Context, in *deliveryInput) (*empty, error
 	if policy != tlsRequired && policy != tlsOptional {
 		return nil, fault.New(fault.Invalid, fault.DeliveryOptions, "TlsPolicy must be %s or %s, not %q.", tlsRequired, tlsOptional, shorten(policy))
 	}
-	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.RequireTLS = policy == tlsRequired
 		return nil
 	})
 }
 
-func (a *API) enableSetSending(ctx context.Context, in *enableInput) (*noResult, error) {
+func (a *API) enableSetSending(ctx context.Context, t tenant.Tenant, in *enableInput) (*noResult, error) {
 	if in.Enabled == nil {
 		return nil, missing("enabled")
 	}
 	now := a.config.Now().UTC()
-	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		// Source: SES API Reference, "ReputationOptions", LastFreshStart.
 		if *in.Enabled && o.SendingPaused {
 			o.FreshStart = now
@@ -194,20 +178,16 @@ func (a *API) enableSetSending(ctx context.Context, in *enableInput) (*noResult,
 	})
 }
 
-func (a *API) enableReputationMetrics(ctx context.Context, in *enableInput) (*noResult, error) {
+func (a *API) enableReputationMetrics(ctx context.Context, t tenant.Tenant, in *enableInput) (*noResult, error) {
 	if in.Enabled == nil {
 		return nil, missing("enabled")
 	}
-	return nil, a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.ReputationMetrics = *in.Enabled
 		return nil
 	})
 }
 
-func (a *API) changeSet(ctx context.Context, name string, edit func(*configset.Options) error) error {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return err
-	}
+func (a *API) changeSet(ctx context.Context, t tenant.Tenant, name string, edit func(*configset.Options) error) error {
 	return a.config.Sets.ChangeOptions(ctx, t, configset.Email, name, edit)
 }

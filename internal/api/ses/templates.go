@@ -3,8 +3,8 @@ package ses
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
+	"tidings/internal/tenant"
 )
 
 const (
@@ -20,11 +20,7 @@ const (
 	maxTemplatesPage   = 100
 )
 
-func (a *API) createTemplate(ctx context.Context, in *templateInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createTemplate(ctx context.Context, t tenant.Tenant, in *templateInput) (*empty, error) {
 	one, err := in.domain()
 	if err != nil {
 		return nil, err
@@ -32,11 +28,7 @@ func (a *API) createTemplate(ctx context.Context, in *templateInput) (*empty, er
 	return nil, a.config.Mail.CreateTemplate(ctx, t, one)
 }
 
-func (a *API) updateTemplate(ctx context.Context, in *templateInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateTemplate(ctx context.Context, t tenant.Tenant, in *templateInput) (*empty, error) {
 	one, err := in.domain()
 	if err != nil {
 		return nil, err
@@ -55,11 +47,7 @@ func (in *templateInput) domain() (email.Template, error) {
 	return email.Template{Name: w.TemplateName, Subject: w.SubjectPart, Text: w.TextPart, HTML: w.HtmlPart}, nil
 }
 
-func (a *API) getTemplate(ctx context.Context, in *templateNameInput) (*getTemplateOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getTemplate(ctx context.Context, t tenant.Tenant, in *templateNameInput) (*getTemplateOutput, error) {
 	if in.TemplateName == "" {
 		return nil, missing("templateName")
 	}
@@ -70,11 +58,7 @@ func (a *API) getTemplate(ctx context.Context, in *templateNameInput) (*getTempl
 	return &getTemplateOutput{Template: template{TemplateName: one.Name, SubjectPart: one.Subject, TextPart: one.Text, HtmlPart: one.HTML}}, nil
 }
 
-func (a *API) listTemplates(ctx context.Context, in *listInput) (*listTemplatesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listTemplates(ctx context.Context, t tenant.Tenant, in *listInput) (*listTemplatesOutput, error) {
 	// Source: SES API Reference, "ListTemplates", MaxItems: who wants more than 100 gets 100.
 	wanted := in.MaxItems
 	if wanted != nil {
@@ -103,23 +87,15 @@ func (a *API) listTemplates(ctx context.Context, in *listInput) (*listTemplatesO
 }
 
 // deleteTemplate also succeeds where there is no such template, as the service itself does.
-func (a *API) deleteTemplate(ctx context.Context, in *templateNameInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteTemplate(ctx context.Context, t tenant.Tenant, in *templateNameInput) (*empty, error) {
 	if in.TemplateName == "" {
 		return nil, missing("templateName")
 	}
-	_, err = a.config.Mail.DeleteTemplate(ctx, t, in.TemplateName)
+	_, err := a.config.Mail.DeleteTemplate(ctx, t, in.TemplateName)
 	return nil, err
 }
 
-func (a *API) testRenderTemplate(ctx context.Context, in *renderInput) (*renderOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) testRenderTemplate(ctx context.Context, t tenant.Tenant, in *renderInput) (*renderOutput, error) {
 	if err := demand(member{"templateName", in.TemplateName != ""}, member{"templateData", in.TemplateData != nil}); err != nil {
 		return nil, err
 	}

@@ -3,16 +3,12 @@ package smsvoice
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) createDestination(ctx context.Context, in *createDestinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createDestination(ctx context.Context, t tenant.Tenant, in *createDestinationInput) (*empty, error) {
 	d, err := in.EventDestination.domain(in.EventDestinationName)
 	if err != nil {
 		return nil, err
@@ -20,11 +16,7 @@ func (a *API) createDestination(ctx context.Context, in *createDestinationInput)
 	return nil, a.config.Sets.CreateDestination(ctx, t, configset.Voice, in.ConfigurationSetName, d)
 }
 
-func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getDestinations(ctx context.Context, t tenant.Tenant, in *setInput) (*destinationsOutput, error) {
 	found, err := a.config.Sets.Destinations(ctx, t, configset.Voice, in.ConfigurationSetName)
 	if err != nil {
 		return nil, err
@@ -36,11 +28,7 @@ func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsO
 	return out, nil
 }
 
-func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateDestination(ctx context.Context, t tenant.Tenant, in *updateDestinationInput) (*empty, error) {
 	d, err := in.EventDestination.domain(in.EventDestinationName)
 	if err != nil {
 		return nil, err
@@ -48,11 +36,7 @@ func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput)
 	return nil, a.config.Sets.UpdateDestination(ctx, t, configset.Voice, in.ConfigurationSetName, d)
 }
 
-func (a *API) deleteDestination(ctx context.Context, in *destinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteDestination(ctx context.Context, t tenant.Tenant, in *destinationInput) (*empty, error) {
 	return nil, a.config.Sets.DeleteDestination(ctx, t, configset.Voice, in.ConfigurationSetName, in.EventDestinationName)
 }
 

@@ -3,18 +3,14 @@ package smsvoice
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 	"tidings/internal/voice"
 )
 
 const sendVoiceMessage = "SendVoiceMessage"
 
-func (a *API) sendMessage(ctx context.Context, in *sendMessageInput) (*sendMessageOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) sendMessage(ctx context.Context, t tenant.Tenant, in *sendMessageInput) (*sendMessageOutput, error) {
 	content, err := in.Content.domain()
 	if err != nil {
 		return nil, err

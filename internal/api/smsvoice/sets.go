@@ -5,6 +5,7 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/configset"
+	"tidings/internal/tenant"
 )
 
 // maxPage is how many names a page has at most, and has if the client does not say.
@@ -14,27 +15,15 @@ const maxPage = 100
 
 const listConfigurationSets = "ListConfigurationSets"
 
-func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createSet(ctx context.Context, t tenant.Tenant, in *createSetInput) (*empty, error) {
 	return nil, a.config.Sets.Create(ctx, t, configset.Voice, in.ConfigurationSetName)
 }
 
-func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteSet(ctx context.Context, t tenant.Tenant, in *setInput) (*empty, error) {
 	return nil, a.config.Sets.Delete(ctx, t, configset.Voice, in.ConfigurationSetName)
 }
 
-func (a *API) listSets(ctx context.Context, in *listSetsInput) (*listSetsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listSets(ctx context.Context, t tenant.Tenant, in *listSetsInput) (*listSetsOutput, error) {
 	limit, err := awsapi.PageSize("PageSize", in.PageSize, maxPage)
 	if err != nil {
 		return nil, err

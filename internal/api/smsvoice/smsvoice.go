@@ -86,13 +86,13 @@ func (a *API) routes() []restjson.Route {
 		return restjson.Route{Method: method, Path: path, Operation: op, Rate: rate}
 	}
 	return []restjson.Route{
-		on(http.MethodPost, sets, 0, awsapi.Op("CreateConfigurationSet", a.createSet)),
-		on(http.MethodGet, sets, 0, awsapi.Op("ListConfigurationSets", a.listSets)),
-		on(http.MethodDelete, set, 0, awsapi.Op("DeleteConfigurationSet", a.deleteSet)),
-		on(http.MethodPost, destinations, 0, awsapi.Op("CreateConfigurationSetEventDestination", a.createDestination)),
-		on(http.MethodGet, destinations, rate, awsapi.Op("GetConfigurationSetEventDestinations", a.getDestinations)),
-		on(http.MethodPut, destination, rate, awsapi.Op("UpdateConfigurationSetEventDestination", a.updateDestination)),
-		on(http.MethodDelete, destination, rate, awsapi.Op("DeleteConfigurationSetEventDestination", a.deleteDestination)),
-		on(http.MethodPost, message, 0, awsapi.Op(sendVoiceMessage, a.sendMessage)),
+		on(http.MethodPost, sets, 0, awsapi.TenantOp("CreateConfigurationSet", a.createSet)),
+		on(http.MethodGet, sets, 0, awsapi.TenantOp("ListConfigurationSets", a.listSets)),
+		on(http.MethodDelete, set, 0, awsapi.TenantOp("DeleteConfigurationSet", a.deleteSet)),
+		on(http.MethodPost, destinations, 0, awsapi.TenantOp("CreateConfigurationSetEventDestination", a.createDestination)),
+		on(http.MethodGet, destinations, rate, awsapi.TenantOp("GetConfigurationSetEventDestinations", a.getDestinations)),
+		on(http.MethodPut, destination, rate, awsapi.TenantOp("UpdateConfigurationSetEventDestination", a.updateDestination)),
+		on(http.MethodDelete, destination, rate, awsapi.TenantOp("DeleteConfigurationSetEventDestination", a.deleteDestination)),
+		on(http.MethodPost, message, 0, awsapi.TenantOp(sendVoiceMessage, a.sendMessage)),
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"tidings/internal/awsapi"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 // Config describes a family that speaks the Query protocol.
@@ -43,7 +44,7 @@ type Exception struct {
 // Member is an element of a reply.
 type Member struct{ Name, Value string }
 
-// Operation is one operation of a family. Make one with Op.
+// Operation is one operation of a family. Make one with Op or TenantOp.
 type Operation struct {
 	awsapi.Operation
 
@@ -62,7 +63,16 @@ type NoResult struct{}
 // nil where nothing was given. In outputs, nil pointers, slices and maps, empty strings and zero times
 // are left out. Op panics over any other type: like http.ServeMux, it takes that for a mistake in the program.
 func Op[In, Out any](name string, do func(context.Context, *In) (*Out, error)) Operation {
-	return Operation{Operation: awsapi.Op(name, do), input: bindInput[In](), output: bindOutput[Out]()}
+	return operation[In, Out](awsapi.Op(name, do))
+}
+
+// TenantOp makes an Operation as Op does, from a method that works for whoever signed the request; see awsapi.TenantOp.
+func TenantOp[In, Out any](name string, do func(context.Context, tenant.Tenant, *In) (*Out, error)) Operation {
+	return operation[In, Out](awsapi.TenantOp(name, do))
+}
+
+func operation[In, Out any](o awsapi.Operation) Operation {
+	return Operation{Operation: o, input: bindInput[In](), output: bindOutput[Out]()}
 }
 
 // Family is an awsapi.Family that speaks the Query protocol. It is safe for concurrent use.
