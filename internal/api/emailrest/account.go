@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) getAccount(ctx context.Context, _ *empty) (*accountOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getAccount(ctx context.Context, t tenant.Tenant, _ *empty) (*accountOutput, error) {
 	q, err := a.config.Mail.Quota(ctx, t)
 	if err != nil {
 		return nil, err
@@ -45,24 +41,24 @@ func (a *API) getAccount(ctx context.Context, _ *empty) (*accountOutput, error) 
 	return out, nil
 }
 
-func (a *API) putAccountSending(ctx context.Context, in *sendingOptions) (*empty, error) {
-	return a.changeSettings(ctx, func(s *email.Settings) error {
+func (a *API) putAccountSending(ctx context.Context, t tenant.Tenant, in *sendingOptions) (*empty, error) {
+	return a.changeSettings(ctx, t, func(s *email.Settings) error {
 		s.Paused = !in.SendingEnabled
 		return nil
 	})
 }
 
-func (a *API) putAccountSuppression(ctx context.Context, in *accountSuppressionInput) (*empty, error) {
+func (a *API) putAccountSuppression(ctx context.Context, t tenant.Tenant, in *accountSuppressionInput) (*empty, error) {
 	if err := in.ValidationAttributes.check(); err != nil {
 		return nil, err
 	}
-	return a.changeSettings(ctx, func(s *email.Settings) error {
+	return a.changeSettings(ctx, t, func(s *email.Settings) error {
 		s.Suppression = append([]string{}, in.SuppressedReasons...) // no reasons are another thing than both
 		return nil
 	})
 }
 
-func (a *API) putAccountDetails(ctx context.Context, in *accountDetails) (*empty, error) {
+func (a *API) putAccountDetails(ctx context.Context, t tenant.Tenant, in *accountDetails) (*empty, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -70,17 +66,13 @@ func (a *API) putAccountDetails(ctx context.Context, in *accountDetails) (*empty
 	if err != nil {
 		return nil, fmt.Errorf("write the details of the account: %w", err)
 	}
-	return a.changeSettings(ctx, func(s *email.Settings) error {
+	return a.changeSettings(ctx, t, func(s *email.Settings) error {
 		s.Details = details
 		return nil
 	})
 }
 
-func (a *API) changeSettings(ctx context.Context, edit func(*email.Settings) error) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) changeSettings(ctx context.Context, t tenant.Tenant, edit func(*email.Settings) error) (*empty, error) {
 	return nil, a.config.Mail.ChangeSettings(ctx, t, edit)
 }
 

@@ -3,16 +3,12 @@ package emailrest
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) sendBulk(ctx context.Context, in *bulkInput) (*bulkOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) sendBulk(ctx context.Context, t tenant.Tenant, in *bulkInput) (*bulkOutput, error) {
 	if err := checkWays(in.EndpointId, in.TenantName); err != nil {
 		return nil, err
 	}

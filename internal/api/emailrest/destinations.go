@@ -5,16 +5,12 @@ import (
 	"regexp"
 	"slices"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) createDestination(ctx context.Context, in *createDestinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createDestination(ctx context.Context, t tenant.Tenant, in *createDestinationInput) (*empty, error) {
 	d, err := a.destination(in.EventDestinationName, in.EventDestination)
 	if err != nil {
 		return nil, err
@@ -22,11 +18,7 @@ func (a *API) createDestination(ctx context.Context, in *createDestinationInput)
 	return nil, a.config.Sets.CreateDestination(ctx, t, configset.Email, in.ConfigurationSetName, d)
 }
 
-func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getDestinations(ctx context.Context, t tenant.Tenant, in *setInput) (*destinationsOutput, error) {
 	found, err := a.config.Sets.Destinations(ctx, t, configset.Email, in.ConfigurationSetName)
 	if err != nil {
 		return nil, err
@@ -38,11 +30,7 @@ func (a *API) getDestinations(ctx context.Context, in *setInput) (*destinationsO
 	return out, nil
 }
 
-func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateDestination(ctx context.Context, t tenant.Tenant, in *updateDestinationInput) (*empty, error) {
 	d, err := a.destination(in.EventDestinationName, in.EventDestination)
 	if err != nil {
 		return nil, err
@@ -50,11 +38,7 @@ func (a *API) updateDestination(ctx context.Context, in *updateDestinationInput)
 	return nil, a.config.Sets.UpdateDestination(ctx, t, configset.Email, in.ConfigurationSetName, d)
 }
 
-func (a *API) deleteDestination(ctx context.Context, in *destinationInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteDestination(ctx context.Context, t tenant.Tenant, in *destinationInput) (*empty, error) {
 	return nil, a.config.Sets.DeleteDestination(ctx, t, configset.Email, in.ConfigurationSetName, in.EventDestinationName)
 }
 

@@ -6,9 +6,9 @@ import (
 	"crypto/x509"
 	"regexp"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 // The words for where a key for DKIM comes from.
@@ -18,18 +18,14 @@ const (
 	originClient  = "EXTERNAL" // the client's own
 )
 
-func (a *API) putDKIM(ctx context.Context, in *putDKIMInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) putDKIM(ctx context.Context, t tenant.Tenant, in *putDKIMInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		one.DKIM = in.SigningEnabled
 		return nil
 	})
 }
 
-func (a *API) putDKIMSigning(ctx context.Context, in *putDKIMSigningInput) (*putDKIMSigningOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) putDKIMSigning(ctx context.Context, t tenant.Tenant, in *putDKIMSigningInput) (*putDKIMSigningOutput, error) {
 	selector, key, err := in.SigningAttributes.key()
 	if err != nil {
 		return nil, err

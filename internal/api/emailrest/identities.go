@@ -4,19 +4,16 @@ import (
 	"cmp"
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) createIdentity(ctx context.Context, in *createIdentityInput) (*createIdentityOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createIdentity(ctx context.Context, t tenant.Tenant, in *createIdentityInput) (*createIdentityOutput, error) {
 	one := email.Identity{Name: in.EmailIdentity, Tags: tagMap(in.Tags)}
 	if a.v2 {
 		one.Set = in.ConfigurationSetName
+		var err error
 		if one.Selector, one.Key, err = in.DkimSigningAttributes.key(); err != nil {
 			return nil, err
 		}
@@ -28,11 +25,7 @@ func (a *API) createIdentity(ctx context.Context, in *createIdentityInput) (*cre
 	return new(a.wireIdentity(made)), nil
 }
 
-func (a *API) getIdentity(ctx context.Context, in *identityInput) (*getIdentityOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getIdentity(ctx context.Context, t tenant.Tenant, in *identityInput) (*getIdentityOutput, error) {
 	one, err := a.config.Mail.Identity(ctx, t, in.EmailIdentity)
 	if err != nil {
 		return nil, err
@@ -50,11 +43,7 @@ func (a *API) getIdentity(ctx context.Context, in *identityInput) (*getIdentityO
 	return out, nil
 }
 
-func (a *API) deleteIdentity(ctx context.Context, in *identityInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteIdentity(ctx context.Context, t tenant.Tenant, in *identityInput) (*empty, error) {
 	had, err := a.config.Mail.DeleteIdentity(ctx, t, in.EmailIdentity)
 	if err == nil && !had {
 		return nil, fault.New(fault.NotFound, fault.EmailIdentity, "Email identity %s does not exist.", shorten(in.EmailIdentity))
@@ -62,32 +51,28 @@ func (a *API) deleteIdentity(ctx context.Context, in *identityInput) (*empty, er
 	return nil, err
 }
 
-func (a *API) putFeedback(ctx context.Context, in *putFeedbackInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) putFeedback(ctx context.Context, t tenant.Tenant, in *putFeedbackInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		one.Forwarding = in.EmailForwardingEnabled
 		return nil
 	})
 }
 
-func (a *API) putMailFrom(ctx context.Context, in *putMailFromInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) putMailFrom(ctx context.Context, t tenant.Tenant, in *putMailFromInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		one.MailFrom, one.MailFromOnFailure = in.MailFromDomain, cmp.Or(in.BehaviorOnMxFailure, useDefaultValue)
 		return nil
 	})
 }
 
-func (a *API) putIdentitySet(ctx context.Context, in *putIdentitySetInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) putIdentitySet(ctx context.Context, t tenant.Tenant, in *putIdentitySetInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		one.Set = in.ConfigurationSetName
 		return nil
 	})
 }
 
-func (a *API) changeIdentity(ctx context.Context, name string, edit func(*email.Identity) error) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) changeIdentity(ctx context.Context, t tenant.Tenant, name string, edit func(*email.Identity) error) (*empty, error) {
 	return nil, a.config.Mail.ChangeIdentity(ctx, t, name, edit)
 }
 

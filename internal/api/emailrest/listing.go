@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 // filteredInput is the input of the operations that list as clients of the API v2 know them since 2026: in a body, with filters.
@@ -85,19 +85,15 @@ func pick[T any](p page, read func(after string, limit int) ([]T, bool, error), 
 	}
 }
 
-func (a *API) listSets(ctx context.Context, in *pageInput) (*listSetsOutput, error) {
-	return a.someSets(ctx, in, nil)
+func (a *API) listSets(ctx context.Context, t tenant.Tenant, in *pageInput) (*listSetsOutput, error) {
+	return a.someSets(ctx, t, in, nil)
 }
 
-func (a *API) listFilteredSets(ctx context.Context, in *filteredInput) (*listSetsOutput, error) {
-	return a.someSets(ctx, in.page(), in.Filter)
+func (a *API) listFilteredSets(ctx context.Context, t tenant.Tenant, in *filteredInput) (*listSetsOutput, error) {
+	return a.someSets(ctx, t, in.page(), in.Filter)
 }
 
-func (a *API) someSets(ctx context.Context, in *pageInput, filter map[string]string) (*listSetsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) someSets(ctx context.Context, t tenant.Tenant, in *pageInput, filter map[string]string) (*listSetsOutput, error) {
 	p, err := a.page(t, listConfigurationSets, in, longestPage)
 	if err != nil {
 		return nil, err
@@ -119,19 +115,15 @@ func (a *API) someSets(ctx context.Context, in *pageInput, filter map[string]str
 	return out, nil
 }
 
-func (a *API) listIdentities(ctx context.Context, in *pageInput) (*listIdentitiesOutput, error) {
-	return a.someIdentities(ctx, in, nil)
+func (a *API) listIdentities(ctx context.Context, t tenant.Tenant, in *pageInput) (*listIdentitiesOutput, error) {
+	return a.someIdentities(ctx, t, in, nil)
 }
 
-func (a *API) listFilteredIdentities(ctx context.Context, in *filteredInput) (*listIdentitiesOutput, error) {
-	return a.someIdentities(ctx, in.page(), in.Filter)
+func (a *API) listFilteredIdentities(ctx context.Context, t tenant.Tenant, in *filteredInput) (*listIdentitiesOutput, error) {
+	return a.someIdentities(ctx, t, in.page(), in.Filter)
 }
 
-func (a *API) someIdentities(ctx context.Context, in *pageInput, filter map[string]string) (*listIdentitiesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) someIdentities(ctx context.Context, t tenant.Tenant, in *pageInput, filter map[string]string) (*listIdentitiesOutput, error) {
 	p, err := a.page(t, listEmailIdentities, in, longestPage)
 	if err != nil {
 		return nil, err

@@ -3,16 +3,12 @@ package emailrest
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) getPolicies(ctx context.Context, in *identityInput) (*policiesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getPolicies(ctx context.Context, t tenant.Tenant, in *identityInput) (*policiesOutput, error) {
 	one, err := a.config.Mail.Identity(ctx, t, in.EmailIdentity)
 	if err != nil {
 		return nil, err
@@ -20,8 +16,8 @@ func (a *API) getPolicies(ctx context.Context, in *identityInput) (*policiesOutp
 	return &policiesOutput{Policies: policies(one)}, nil
 }
 
-func (a *API) createPolicy(ctx context.Context, in *putPolicyInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) createPolicy(ctx context.Context, t tenant.Tenant, in *putPolicyInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		if _, ok := one.Policies[in.PolicyName]; ok {
 			return fault.New(fault.Exists, fault.EmailIdentity, "Policy %s already exists.", shorten(in.PolicyName))
 		}
@@ -31,8 +27,8 @@ func (a *API) createPolicy(ctx context.Context, in *putPolicyInput) (*empty, err
 	})
 }
 
-func (a *API) updatePolicy(ctx context.Context, in *putPolicyInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) updatePolicy(ctx context.Context, t tenant.Tenant, in *putPolicyInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		if _, ok := one.Policies[in.PolicyName]; !ok {
 			return fault.New(fault.NotFound, fault.EmailIdentity, "Policy %s does not exist.", shorten(in.PolicyName))
 		}
@@ -43,8 +39,8 @@ func (a *API) updatePolicy(ctx context.Context, in *putPolicyInput) (*empty, err
 
 // deletePolicy succeeds also if there is no such policy.
 // Source: SES API v2 Reference, "DeleteEmailIdentityPolicy".
-func (a *API) deletePolicy(ctx context.Context, in *policyInput) (*empty, error) {
-	return a.changeIdentity(ctx, in.EmailIdentity, func(one *email.Identity) error {
+func (a *API) deletePolicy(ctx context.Context, t tenant.Tenant, in *policyInput) (*empty, error) {
+	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		delete(one.Policies, in.PolicyName)
 		return nil
 	})

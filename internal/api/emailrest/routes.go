@@ -46,40 +46,40 @@ const (
 // pinpointRoutes are the operations of Pinpoint Email.
 func (a *API) pinpointRoutes() []restjson.Route {
 	return append(a.sharedRoutes(router{root: "/v1/email/", rates: a.config.Rates}),
-		restjson.Route{Method: http.MethodPost, Path: "/v1/email/" + outboundPath, Operation: awsapi.Op(sendEmail, a.pinpointSend)})
+		restjson.Route{Method: http.MethodPost, Path: "/v1/email/" + outboundPath, Operation: awsapi.TenantOp(sendEmail, a.pinpointSend)})
 }
 
 // sharedRoutes are the operations that both APIs have, under the same names and paths.
 func (a *API) sharedRoutes(r router) []restjson.Route {
 	return []restjson.Route{
-		r.on(http.MethodPost, setsPath, awsapi.Op("CreateConfigurationSet", a.createSet)),
-		r.on(http.MethodGet, setsPath, awsapi.Op(listConfigurationSets, a.listSets)),
-		r.on(http.MethodGet, setPath, awsapi.Op("GetConfigurationSet", a.getSet)),
-		r.on(http.MethodDelete, setPath, awsapi.Op("DeleteConfigurationSet", a.deleteSet)),
-		r.on(http.MethodPut, setPath+"/sending", awsapi.Op("PutConfigurationSetSendingOptions", a.putSending)),
-		r.on(http.MethodPut, setPath+"/tracking-options", awsapi.Op("PutConfigurationSetTrackingOptions", a.putTracking)),
-		r.on(http.MethodPut, setPath+"/delivery-options", awsapi.Op("PutConfigurationSetDeliveryOptions", a.putDelivery)),
-		r.on(http.MethodPut, setPath+"/reputation-options", awsapi.Op("PutConfigurationSetReputationOptions", a.putReputation)),
+		r.on(http.MethodPost, setsPath, awsapi.TenantOp("CreateConfigurationSet", a.createSet)),
+		r.on(http.MethodGet, setsPath, awsapi.TenantOp(listConfigurationSets, a.listSets)),
+		r.on(http.MethodGet, setPath, awsapi.TenantOp("GetConfigurationSet", a.getSet)),
+		r.on(http.MethodDelete, setPath, awsapi.TenantOp("DeleteConfigurationSet", a.deleteSet)),
+		r.on(http.MethodPut, setPath+"/sending", awsapi.TenantOp("PutConfigurationSetSendingOptions", a.putSending)),
+		r.on(http.MethodPut, setPath+"/tracking-options", awsapi.TenantOp("PutConfigurationSetTrackingOptions", a.putTracking)),
+		r.on(http.MethodPut, setPath+"/delivery-options", awsapi.TenantOp("PutConfigurationSetDeliveryOptions", a.putDelivery)),
+		r.on(http.MethodPut, setPath+"/reputation-options", awsapi.TenantOp("PutConfigurationSetReputationOptions", a.putReputation)),
 
-		r.on(http.MethodPost, destinationsPath, awsapi.Op("CreateConfigurationSetEventDestination", a.createDestination)),
-		r.on(http.MethodGet, destinationsPath, awsapi.Op("GetConfigurationSetEventDestinations", a.getDestinations)),
-		r.on(http.MethodPut, destinationPath, awsapi.Op("UpdateConfigurationSetEventDestination", a.updateDestination)),
-		r.on(http.MethodDelete, destinationPath, awsapi.Op("DeleteConfigurationSetEventDestination", a.deleteDestination)),
+		r.on(http.MethodPost, destinationsPath, awsapi.TenantOp("CreateConfigurationSetEventDestination", a.createDestination)),
+		r.on(http.MethodGet, destinationsPath, awsapi.TenantOp("GetConfigurationSetEventDestinations", a.getDestinations)),
+		r.on(http.MethodPut, destinationPath, awsapi.TenantOp("UpdateConfigurationSetEventDestination", a.updateDestination)),
+		r.on(http.MethodDelete, destinationPath, awsapi.TenantOp("DeleteConfigurationSetEventDestination", a.deleteDestination)),
 
-		r.on(http.MethodPost, identitiesPath, awsapi.Op("CreateEmailIdentity", a.createIdentity)),
-		r.on(http.MethodGet, identitiesPath, awsapi.Op(listEmailIdentities, a.listIdentities)),
-		r.on(http.MethodGet, identityPath, awsapi.Op("GetEmailIdentity", a.getIdentity)),
-		r.on(http.MethodDelete, identityPath, awsapi.Op("DeleteEmailIdentity", a.deleteIdentity)),
-		r.on(http.MethodPut, identityPath+"/dkim", awsapi.Op("PutEmailIdentityDkimAttributes", a.putDKIM)),
-		r.on(http.MethodPut, identityPath+"/feedback", awsapi.Op("PutEmailIdentityFeedbackAttributes", a.putFeedback)),
-		r.on(http.MethodPut, identityPath+"/mail-from", awsapi.Op("PutEmailIdentityMailFromAttributes", a.putMailFrom)),
+		r.on(http.MethodPost, identitiesPath, awsapi.TenantOp("CreateEmailIdentity", a.createIdentity)),
+		r.on(http.MethodGet, identitiesPath, awsapi.TenantOp(listEmailIdentities, a.listIdentities)),
+		r.on(http.MethodGet, identityPath, awsapi.TenantOp("GetEmailIdentity", a.getIdentity)),
+		r.on(http.MethodDelete, identityPath, awsapi.TenantOp("DeleteEmailIdentity", a.deleteIdentity)),
+		r.on(http.MethodPut, identityPath+"/dkim", awsapi.TenantOp("PutEmailIdentityDkimAttributes", a.putDKIM)),
+		r.on(http.MethodPut, identityPath+"/feedback", awsapi.TenantOp("PutEmailIdentityFeedbackAttributes", a.putFeedback)),
+		r.on(http.MethodPut, identityPath+"/mail-from", awsapi.TenantOp("PutEmailIdentityMailFromAttributes", a.putMailFrom)),
 
-		r.on(http.MethodGet, "account", awsapi.Op("GetAccount", a.getAccount)),
-		r.on(http.MethodPut, "account/sending", awsapi.Op("PutAccountSendingAttributes", a.putAccountSending)),
+		r.on(http.MethodGet, "account", awsapi.TenantOp("GetAccount", a.getAccount)),
+		r.on(http.MethodPut, "account/sending", awsapi.TenantOp("PutAccountSendingAttributes", a.putAccountSending)),
 
-		r.on(http.MethodPost, tagsPath, awsapi.Op("TagResource", a.tag)),
-		r.on(http.MethodDelete, tagsPath, awsapi.Op("UntagResource", a.untag)),
-		r.on(http.MethodGet, tagsPath, awsapi.Op("ListTagsForResource", a.listTags)),
+		r.on(http.MethodPost, tagsPath, awsapi.TenantOp("TagResource", a.tag)),
+		r.on(http.MethodDelete, tagsPath, awsapi.TenantOp("UntagResource", a.untag)),
+		r.on(http.MethodGet, tagsPath, awsapi.TenantOp("ListTagsForResource", a.listTags)),
 	}
 }
 
@@ -95,36 +95,36 @@ func (a *API) v2Routes() []restjson.Route {
 	)
 	r := router{root: "/v2/email/", rates: a.config.Rates}
 	return append(a.sharedRoutes(r),
-		r.on(http.MethodPost, outboundPath, awsapi.Op(sendEmail, a.v2Send)),
-		r.on(http.MethodPost, "outbound-bulk-emails", awsapi.Op(sendBulkEmail, a.sendBulk)),
+		r.on(http.MethodPost, outboundPath, awsapi.TenantOp(sendEmail, a.v2Send)),
+		r.on(http.MethodPost, "outbound-bulk-emails", awsapi.TenantOp(sendBulkEmail, a.sendBulk)),
 
-		r.on(http.MethodPost, "list-"+setsPath, awsapi.Op(listConfigurationSets, a.listFilteredSets)),
-		r.on(http.MethodPost, "list-"+identitiesPath, awsapi.Op(listEmailIdentities, a.listFilteredIdentities)),
+		r.on(http.MethodPost, "list-"+setsPath, awsapi.TenantOp(listConfigurationSets, a.listFilteredSets)),
+		r.on(http.MethodPost, "list-"+identitiesPath, awsapi.TenantOp(listEmailIdentities, a.listFilteredIdentities)),
 
-		r.on(http.MethodPut, setPath+"/suppression-options", awsapi.Op("PutConfigurationSetSuppressionOptions", a.putSetSuppression)),
-		r.on(http.MethodPut, setPath+"/vdm-options", awsapi.Op("PutConfigurationSetVdmOptions", a.putVDM)),
-		r.on(http.MethodPut, setPath+"/archiving-options", awsapi.Op("PutConfigurationSetArchivingOptions", a.putArchiving)),
+		r.on(http.MethodPut, setPath+"/suppression-options", awsapi.TenantOp("PutConfigurationSetSuppressionOptions", a.putSetSuppression)),
+		r.on(http.MethodPut, setPath+"/vdm-options", awsapi.TenantOp("PutConfigurationSetVdmOptions", a.putVDM)),
+		r.on(http.MethodPut, setPath+"/archiving-options", awsapi.TenantOp("PutConfigurationSetArchivingOptions", a.putArchiving)),
 
-		r.on(http.MethodPost, templates, awsapi.Op("CreateEmailTemplate", a.createTemplate)),
-		r.on(http.MethodGet, templates, awsapi.Op(listEmailTemplates, a.listTemplates)),
-		r.on(http.MethodGet, template, awsapi.Op("GetEmailTemplate", a.getTemplate)),
-		r.on(http.MethodPut, template, awsapi.Op("UpdateEmailTemplate", a.updateTemplate)),
-		r.on(http.MethodDelete, template, awsapi.Op("DeleteEmailTemplate", a.deleteTemplate)),
-		r.on(http.MethodPost, template+"/render", awsapi.Op("TestRenderEmailTemplate", a.renderTemplate)),
+		r.on(http.MethodPost, templates, awsapi.TenantOp("CreateEmailTemplate", a.createTemplate)),
+		r.on(http.MethodGet, templates, awsapi.TenantOp(listEmailTemplates, a.listTemplates)),
+		r.on(http.MethodGet, template, awsapi.TenantOp("GetEmailTemplate", a.getTemplate)),
+		r.on(http.MethodPut, template, awsapi.TenantOp("UpdateEmailTemplate", a.updateTemplate)),
+		r.on(http.MethodDelete, template, awsapi.TenantOp("DeleteEmailTemplate", a.deleteTemplate)),
+		r.on(http.MethodPost, template+"/render", awsapi.TenantOp("TestRenderEmailTemplate", a.renderTemplate)),
 
-		r.on(http.MethodPut, identityPath+"/dkim/signing", awsapi.Op("PutEmailIdentityDkimSigningAttributes", a.putDKIMSigning)),
-		r.on(http.MethodPut, identityPath+"/configuration-set", awsapi.Op("PutEmailIdentityConfigurationSetAttributes", a.putIdentitySet)),
-		r.on(http.MethodGet, policies, awsapi.Op("GetEmailIdentityPolicies", a.getPolicies)),
-		r.on(http.MethodPost, policy, awsapi.Op("CreateEmailIdentityPolicy", a.createPolicy)),
-		r.on(http.MethodPut, policy, awsapi.Op("UpdateEmailIdentityPolicy", a.updatePolicy)),
-		r.on(http.MethodDelete, policy, awsapi.Op("DeleteEmailIdentityPolicy", a.deletePolicy)),
+		r.on(http.MethodPut, identityPath+"/dkim/signing", awsapi.TenantOp("PutEmailIdentityDkimSigningAttributes", a.putDKIMSigning)),
+		r.on(http.MethodPut, identityPath+"/configuration-set", awsapi.TenantOp("PutEmailIdentityConfigurationSetAttributes", a.putIdentitySet)),
+		r.on(http.MethodGet, policies, awsapi.TenantOp("GetEmailIdentityPolicies", a.getPolicies)),
+		r.on(http.MethodPost, policy, awsapi.TenantOp("CreateEmailIdentityPolicy", a.createPolicy)),
+		r.on(http.MethodPut, policy, awsapi.TenantOp("UpdateEmailIdentityPolicy", a.updatePolicy)),
+		r.on(http.MethodDelete, policy, awsapi.TenantOp("DeleteEmailIdentityPolicy", a.deletePolicy)),
 
-		r.on(http.MethodPost, "account/details", awsapi.Op("PutAccountDetails", a.putAccountDetails)),
-		r.on(http.MethodPut, "account/suppression", awsapi.Op("PutAccountSuppressionAttributes", a.putAccountSuppression)),
+		r.on(http.MethodPost, "account/details", awsapi.TenantOp("PutAccountDetails", a.putAccountDetails)),
+		r.on(http.MethodPut, "account/suppression", awsapi.TenantOp("PutAccountSuppressionAttributes", a.putAccountSuppression)),
 
-		r.on(http.MethodPut, suppressed, awsapi.Op("PutSuppressedDestination", a.putSuppressed)),
-		r.on(http.MethodGet, suppressed, awsapi.Op(listSuppressed, a.listSuppressed)),
-		r.on(http.MethodGet, address, awsapi.Op("GetSuppressedDestination", a.getSuppressed)),
-		r.on(http.MethodDelete, address, awsapi.Op("DeleteSuppressedDestination", a.deleteSuppressed)),
+		r.on(http.MethodPut, suppressed, awsapi.TenantOp("PutSuppressedDestination", a.putSuppressed)),
+		r.on(http.MethodGet, suppressed, awsapi.TenantOp(listSuppressed, a.listSuppressed)),
+		r.on(http.MethodGet, address, awsapi.TenantOp("GetSuppressedDestination", a.getSuppressed)),
+		r.on(http.MethodDelete, address, awsapi.TenantOp("DeleteSuppressedDestination", a.deleteSuppressed)),
 	)
 }

@@ -7,22 +7,23 @@ import (
 	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 // pinpointSend is SendEmail of Pinpoint Email.
-func (a *API) pinpointSend(ctx context.Context, in *pinpointSendInput) (*sendOutput, error) {
+func (a *API) pinpointSend(ctx context.Context, t tenant.Tenant, in *pinpointSendInput) (*sendOutput, error) {
 	if in.Destination == nil { // which the API v2 can do without
 		return nil, invalidParameter("Destination is missing.")
 	}
-	return a.send(ctx, in, "")
+	return a.send(ctx, t, in, "")
 }
 
 // v2Send is SendEmail of the API v2.
-func (a *API) v2Send(ctx context.Context, in *v2SendInput) (*sendOutput, error) {
+func (a *API) v2Send(ctx context.Context, t tenant.Tenant, in *v2SendInput) (*sendOutput, error) {
 	if err := checkWays(in.EndpointId, in.TenantName); err != nil {
 		return nil, err
 	}
-	return a.send(ctx, &in.pinpointSendInput, in.FromEmailAddressIdentityArn)
+	return a.send(ctx, t, &in.pinpointSendInput, in.FromEmailAddressIdentityArn)
 }
 
 // checkWays refuses what asks for a way of sending that this server has not.
@@ -36,11 +37,7 @@ func checkWays(endpoint, tenant string) error {
 	return nil
 }
 
-func (a *API) send(ctx context.Context, in *pinpointSendInput, fromARN string) (*sendOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) send(ctx context.Context, t tenant.Tenant, in *pinpointSendInput, fromARN string) (*sendOutput, error) {
 	r := email.Request{
 		Operation: sendEmail, Origin: originOf(ctx), Large: a.v2, From: in.FromEmailAddress, FromARN: fromARN, ReplyTo: in.ReplyToAddresses,
 		ReturnPath: in.FeedbackForwardingEmailAddress, Set: in.ConfigurationSetName, Tags: tags(in.EmailTags),

@@ -5,16 +5,12 @@ import (
 	"errors"
 	"time"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createSet(ctx context.Context, t tenant.Tenant, in *createSetInput) (*empty, error) {
 	o, err := a.options(&in.setOptions)
 	if err != nil {
 		return nil, err
@@ -27,11 +23,7 @@ func (a *API) createSet(ctx context.Context, in *createSetInput) (*empty, error)
 	return nil, a.config.Sets.CreateWith(ctx, t, configset.Email, in.ConfigurationSetName, o)
 }
 
-func (a *API) getSet(ctx context.Context, in *setInput) (*getSetOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getSet(ctx context.Context, t tenant.Tenant, in *setInput) (*getSetOutput, error) {
 	set, err := a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
 	if err != nil {
 		return nil, err
@@ -39,16 +31,12 @@ func (a *API) getSet(ctx context.Context, in *setInput) (*getSetOutput, error) {
 	return &getSetOutput{ConfigurationSetName: set.Name, setOptions: a.wireOptions(set.Options)}, nil
 }
 
-func (a *API) deleteSet(ctx context.Context, in *setInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteSet(ctx context.Context, t tenant.Tenant, in *setInput) (*empty, error) {
 	return nil, a.config.Sets.Delete(ctx, t, configset.Email, in.ConfigurationSetName)
 }
 
-func (a *API) putSending(ctx context.Context, in *putSendingInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putSending(ctx context.Context, t tenant.Tenant, in *putSendingInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		// Source: SES API Reference, "ReputationOptions", LastFreshStart: the metrics begin anew when
 		// sending is enabled after it was disabled.
 		if in.SendingEnabled && o.SendingPaused {
@@ -59,56 +47,48 @@ func (a *API) putSending(ctx context.Context, in *putSendingInput) (*empty, erro
 	})
 }
 
-func (a *API) putTracking(ctx context.Context, in *putTrackingInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putTracking(ctx context.Context, t tenant.Tenant, in *putTrackingInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		return a.setTracking(o, &in.trackingOptions)
 	})
 }
 
-func (a *API) putDelivery(ctx context.Context, in *putDeliveryInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putDelivery(ctx context.Context, t tenant.Tenant, in *putDeliveryInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		return a.setDelivery(o, &in.deliveryOptions)
 	})
 }
 
-func (a *API) putReputation(ctx context.Context, in *putReputationInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putReputation(ctx context.Context, t tenant.Tenant, in *putReputationInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.ReputationMetrics = in.ReputationMetricsEnabled
 		return nil
 	})
 }
 
-func (a *API) putSetSuppression(ctx context.Context, in *putSetSuppressionInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putSetSuppression(ctx context.Context, t tenant.Tenant, in *putSetSuppressionInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.Suppression = in.SuppressedReasons
 		return in.ValidationOptions.check()
 	})
 }
 
-func (a *API) putVDM(ctx context.Context, in *putVDMInput) (*empty, error) {
-	return a.changeSet(ctx, in.ConfigurationSetName, func(o *configset.Options) error {
+func (a *API) putVDM(ctx context.Context, t tenant.Tenant, in *putVDMInput) (*empty, error) {
+	return a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		return setVDM(o, in.VdmOptions)
 	})
 }
 
 // putArchiving changes nothing: there are no archives here, so that only their absence can be asked for.
-func (a *API) putArchiving(ctx context.Context, in *putArchivingInput) (*empty, error) {
+func (a *API) putArchiving(ctx context.Context, t tenant.Tenant, in *putArchivingInput) (*empty, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, err = a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
+	_, err := a.config.Sets.Set(ctx, t, configset.Email, in.ConfigurationSetName)
 	return nil, err
 }
 
-func (a *API) changeSet(ctx context.Context, name string, edit func(*configset.Options) error) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) changeSet(ctx context.Context, t tenant.Tenant, name string, edit func(*configset.Options) error) (*empty, error) {
 	return nil, a.config.Sets.ChangeOptions(ctx, t, configset.Email, name, edit)
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/restjson"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
 type putSuppressedInput struct{ EmailAddress, Reason string }
@@ -47,19 +47,11 @@ type listSuppressedOutput struct {
 	SuppressedDestinationSummaries []suppressedSummary
 }
 
-func (a *API) putSuppressed(ctx context.Context, in *putSuppressedInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) putSuppressed(ctx context.Context, t tenant.Tenant, in *putSuppressedInput) (*empty, error) {
 	return nil, a.config.Mail.Suppress(ctx, t, in.EmailAddress, in.Reason)
 }
 
-func (a *API) getSuppressed(ctx context.Context, in *suppressedInput) (*getSuppressedOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getSuppressed(ctx context.Context, t tenant.Tenant, in *suppressedInput) (*getSuppressedOutput, error) {
 	one, err := a.config.Mail.Suppressed(ctx, t, in.EmailAddress)
 	if err != nil {
 		return nil, err
@@ -73,19 +65,11 @@ func (a *API) getSuppressed(ctx context.Context, in *suppressedInput) (*getSuppr
 	return out, nil
 }
 
-func (a *API) deleteSuppressed(ctx context.Context, in *suppressedInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteSuppressed(ctx context.Context, t tenant.Tenant, in *suppressedInput) (*empty, error) {
 	return nil, a.config.Mail.Unsuppress(ctx, t, in.EmailAddress)
 }
 
-func (a *API) listSuppressed(ctx context.Context, in *listSuppressedInput) (*listSuppressedOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listSuppressed(ctx context.Context, t tenant.Tenant, in *listSuppressedInput) (*listSuppressedOutput, error) {
 	since, err := queryTime("StartDate", in.StartDate)
 	if err != nil {
 		return nil, err

@@ -5,34 +5,29 @@ import (
 	"strings"
 
 	"tidings/internal/arn"
-	"tidings/internal/awsapi"
 	"tidings/internal/configset"
 	"tidings/internal/email"
 	"tidings/internal/fault"
 	"tidings/internal/tenant"
 )
 
-func (a *API) tag(ctx context.Context, in *tagInput) (*empty, error) {
-	return a.changeTags(ctx, in.ResourceArn, func(tags map[string]string) {
+func (a *API) tag(ctx context.Context, t tenant.Tenant, in *tagInput) (*empty, error) {
+	return a.changeTags(ctx, t, in.ResourceArn, func(tags map[string]string) {
 		for _, one := range in.Tags {
 			tags[one.Key] = one.Value
 		}
 	})
 }
 
-func (a *API) untag(ctx context.Context, in *untagInput) (*empty, error) {
-	return a.changeTags(ctx, in.ResourceArn, func(tags map[string]string) {
+func (a *API) untag(ctx context.Context, t tenant.Tenant, in *untagInput) (*empty, error) {
+	return a.changeTags(ctx, t, in.ResourceArn, func(tags map[string]string) {
 		for _, key := range in.TagKeys {
 			delete(tags, key)
 		}
 	})
 }
 
-func (a *API) listTags(ctx context.Context, in *listTagsInput) (*listTagsOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listTags(ctx context.Context, t tenant.Tenant, in *listTagsInput) (*listTagsOutput, error) {
 	r, err := a.resource(t, in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -62,11 +57,7 @@ func (a *API) listTags(ctx context.Context, in *listTagsInput) (*listTagsOutput,
 }
 
 // changeTags applies edit to the tags of a resource, which edit gets as a map that is never nil.
-func (a *API) changeTags(ctx context.Context, resource string, edit func(map[string]string)) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) changeTags(ctx context.Context, t tenant.Tenant, resource string, edit func(map[string]string)) (*empty, error) {
 	r, err := a.resource(t, resource)
 	if err != nil {
 		return nil, err
@@ -79,9 +70,9 @@ func (a *API) changeTags(ctx context.Context, resource string, edit func(map[str
 	}
 	switch r.kind {
 	case taggedSet:
-		return a.changeSet(ctx, r.name, func(o *configset.Options) error { change(&o.Tags); return nil })
+		return a.changeSet(ctx, t, r.name, func(o *configset.Options) error { change(&o.Tags); return nil })
 	case taggedIdentity:
-		return a.changeIdentity(ctx, r.name, func(one *email.Identity) error { change(&one.Tags); return nil })
+		return a.changeIdentity(ctx, t, r.name, func(one *email.Identity) error { change(&one.Tags); return nil })
 	default:
 		return nil, fault.New(fault.Invalid, "", "The tags of a template are those that it was created with.")
 	}

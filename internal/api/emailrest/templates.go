@@ -3,17 +3,13 @@ package emailrest
 import (
 	"context"
 
-	"tidings/internal/awsapi"
 	"tidings/internal/awsapi/restjson"
 	"tidings/internal/email"
 	"tidings/internal/fault"
+	"tidings/internal/tenant"
 )
 
-func (a *API) createTemplate(ctx context.Context, in *createTemplateInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) createTemplate(ctx context.Context, t tenant.Tenant, in *createTemplateInput) (*empty, error) {
 	if in.TemplateContent == nil {
 		return nil, noContent()
 	}
@@ -22,22 +18,14 @@ func (a *API) createTemplate(ctx context.Context, in *createTemplateInput) (*emp
 	return nil, a.config.Mail.CreateTemplate(ctx, t, one)
 }
 
-func (a *API) updateTemplate(ctx context.Context, in *updateTemplateInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) updateTemplate(ctx context.Context, t tenant.Tenant, in *updateTemplateInput) (*empty, error) {
 	if in.TemplateContent == nil {
 		return nil, noContent()
 	}
 	return nil, a.config.Mail.UpdateTemplate(ctx, t, in.TemplateContent.stored(in.TemplateName))
 }
 
-func (a *API) getTemplate(ctx context.Context, in *templateInput) (*getTemplateOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getTemplate(ctx context.Context, t tenant.Tenant, in *templateInput) (*getTemplateOutput, error) {
 	one, err := a.config.Mail.Template(ctx, t, in.TemplateName)
 	if err != nil {
 		return nil, err
@@ -48,11 +36,7 @@ func (a *API) getTemplate(ctx context.Context, in *templateInput) (*getTemplateO
 	}, nil
 }
 
-func (a *API) deleteTemplate(ctx context.Context, in *templateInput) (*empty, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) deleteTemplate(ctx context.Context, t tenant.Tenant, in *templateInput) (*empty, error) {
 	had, err := a.config.Mail.DeleteTemplate(ctx, t, in.TemplateName)
 	if err == nil && !had {
 		return nil, fault.New(fault.NotFound, fault.EmailTemplate, "Template %s does not exist.", shorten(in.TemplateName))
@@ -60,11 +44,7 @@ func (a *API) deleteTemplate(ctx context.Context, in *templateInput) (*empty, er
 	return nil, err
 }
 
-func (a *API) listTemplates(ctx context.Context, in *pageInput) (*listTemplatesOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) listTemplates(ctx context.Context, t tenant.Tenant, in *pageInput) (*listTemplatesOutput, error) {
 	p, err := a.page(t, listEmailTemplates, in, longestTemplates)
 	if err != nil {
 		return nil, err
@@ -83,11 +63,7 @@ func (a *API) listTemplates(ctx context.Context, in *pageInput) (*listTemplatesO
 	return out, nil
 }
 
-func (a *API) renderTemplate(ctx context.Context, in *renderInput) (*renderOutput, error) {
-	t, err := awsapi.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) renderTemplate(ctx context.Context, t tenant.Tenant, in *renderInput) (*renderOutput, error) {
 	mime, err := a.config.Mail.Render(ctx, t, in.TemplateName, in.TemplateData)
 	if err != nil {
 		return nil, err
