@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -70,13 +71,22 @@ func (s *server) retryDeadLetters(t testing.TB) {
 	}
 }
 
-// readLog enters the whole event log in the books.
+// readLog enters the calls of the event log in the books.
 func (s *server) readLog(t testing.TB, b *books) {
+	t.Helper()
+	s.eachEvent(t, "voice.", func(_ string, record []byte) { b.log(record) })
+}
+
+// eachEvent goes through the event log, for the events whose type begins so.
+func (s *server) eachEvent(t testing.TB, channel string, do func(id string, record []byte)) {
 	t.Helper()
 	resp := s.ask(t, "/v1/events?since=2000-01-01T00:00:00Z")
 	defer resp.Body.Close()
 	for in := json.NewDecoder(resp.Body); ; {
-		var e struct{ Record json.RawMessage }
+		var e struct {
+			ID, Type string
+			Record   json.RawMessage
+		}
 		err := in.Decode(&e)
 		if errors.Is(err, io.EOF) {
 			return
@@ -84,7 +94,9 @@ func (s *server) readLog(t testing.TB, b *books) {
 		if err != nil {
 			t.Fatalf("read the event log: %v", err)
 		}
-		b.log(e.Record)
+		if strings.HasPrefix(e.Type, channel) {
+			do(e.ID, e.Record)
+		}
 	}
 }
 

@@ -56,35 +56,44 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.body) }
 
-// call sends one signed request.
+// call sends one signed request to the voice API.
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	text, err := c.exchange(ctx, "sms-voice", method, path, "application/json", body)
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", "application/json")
+	return json.Unmarshal(text, out)
+}
+
+// exchange sends one signed request and returns the answer if it is a success.
+func (c *client) exchange(ctx context.Context, service, method, path, contentType string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", contentType)
 	sum := sha256.Sum256(body)
 	creds := aws.Credentials{AccessKeyID: testKey, SecretAccessKey: testSecret}
-	if err := c.signer.SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), "sms-voice", testRegion, c.now()); err != nil {
-		return err
+	if err := c.signer.SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, testRegion, c.now()); err != nil {
+		return nil, err
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return &refusal{resp.StatusCode, string(text)}
+		return nil, &refusal{resp.StatusCode, string(text)}
 	}
-	return json.Unmarshal(text, out)
+	return text, nil
 }
 
 // createSet makes the set with one event destination per topic, and one more, a stream,

@@ -12,16 +12,21 @@ import (
 
 // follower reads the files of the event destination that is a file, as they grow.
 type follower struct {
-	ledger  *ledger
+	take    func(line []byte) // is given every whole line, once
 	pattern string
 	offsets map[string]int64
 	partial map[string]string // what stands behind the last whole line
 }
 
 func newFollower(b *books, data string) *follower {
+	return followStream(data, fileTarget, b.ledger(fileTarget).take)
+}
+
+// followStream has every line of the files of a stream taken.
+func followStream(data, stream string, take func(line []byte)) *follower {
 	return &follower{
-		ledger:  b.ledger(fileTarget),
-		pattern: filepath.Join(data, "destinations", "firehose", testRegion, testAccount, fileTarget, "*", "*", "*", "*.ndjson"),
+		take:    take,
+		pattern: filepath.Join(data, "destinations", "firehose", testRegion, testAccount, stream, "*", "*", "*", "*.ndjson"),
 		offsets: map[string]int64{}, partial: map[string]string{},
 	}
 }
@@ -39,7 +44,7 @@ func (f *follower) read(t testing.TB) {
 		f.offsets[file] += int64(len(whole))
 		f.partial[file] = string(text[len(whole):])
 		for line := range bytes.Lines(whole) {
-			f.ledger.take(bytes.TrimSuffix(line, []byte("\n")))
+			f.take(bytes.TrimSuffix(line, []byte("\n")))
 		}
 	}
 }

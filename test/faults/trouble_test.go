@@ -117,18 +117,12 @@ func (b *books) late(names ...string) int {
 	return n
 }
 
-// delay describes how long events took to the ledger.
+// delay describes how long events took to the ledger, since it was asked last.
 func (l *ledger) delay() string {
 	l.books.mu.Lock()
 	defer l.books.mu.Unlock()
-	if len(l.delays) == 0 {
-		return "none arrived"
-	}
-	slices.Sort(l.delays)
-	at := func(q float64) time.Duration {
-		return l.delays[int(q*float64(len(l.delays)-1))].Round(time.Millisecond)
-	}
-	return fmt.Sprintf("%d arrived after %v (half), %v (99 %%), %v (all)", len(l.delays), at(0.5), at(0.99), at(1))
+	defer func() { l.delays = nil }()
+	return quantiles(l.delays)
 }
 
 // troubledArrivals counts what the troubled destinations took.
