@@ -45,7 +45,11 @@ const (
 
 // pinpointRoutes are the operations of Pinpoint Email.
 func (a *API) pinpointRoutes() []restjson.Route {
-	return append(a.sharedRoutes(router{root: "/v1/email/", rates: a.config.Rates}),
+	r := router{root: "/v1/email/", rates: a.config.Rates}
+	return append(a.sharedRoutes(r),
+		// An operation of the API v2 that AWS first had here, so that SDKs up to 2024 ask for it here.
+		// Source: AWS SDK for Go v1.55.8, service/sesv2.
+		r.on(http.MethodPut, identityPath+"/dkim/signing", awsapi.TenantOp("PutEmailIdentityDkimSigningAttributes", a.putDKIMSigning)),
 		restjson.Route{Method: http.MethodPost, Path: "/v1/email/" + outboundPath, Operation: awsapi.TenantOp(sendEmail, a.pinpointSend)})
 }
 
