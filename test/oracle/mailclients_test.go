@@ -41,6 +41,8 @@ func mailV1(t testing.TB, url string, s step) outcome {
 		c = ses.New(config)
 	case emailService:
 		c = pinpointemail.New(config)
+	case pinpointService:
+		return pinpointV1(t, url, s)
 	default:
 		c = sesv2.New(config)
 	}

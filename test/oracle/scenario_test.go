@@ -4,14 +4,10 @@ import (
 	std "cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // scenario is a list of steps that every client must go through with the same results.
@@ -124,62 +120,6 @@ func scenarios(t testing.TB, service string) map[string]scenario {
 		}
 	}
 	return all
-}
-
-// TestScenariosCoverTheAPI holds the scenarios to the contract: every operation succeeds
-// somewhere and every error that the API documents is provoked somewhere.
-func TestScenariosCoverTheAPI(t *testing.T) {
-	t.Parallel()
-	t.Run(voiceService, func(t *testing.T) {
-		t.Parallel()
-		checkCoverage(t, scenarios(t, voiceService), []string{
-			"CreateConfigurationSet", "CreateConfigurationSetEventDestination", "DeleteConfigurationSet",
-			"DeleteConfigurationSetEventDestination", "GetConfigurationSetEventDestinations",
-			"ListConfigurationSets", "SendVoiceMessage", "UpdateConfigurationSetEventDestination",
-		}, map[string]int{
-			"AlreadyExistsException": 409, "BadRequestException": 400, "InternalServiceErrorException": 500,
-			"LimitExceededException": 412, "NotFoundException": 404, "TooManyRequestsException": 429,
-		})
-	})
-	t.Run(pinpointService, func(t *testing.T) {
-		t.Parallel()
-		checkCoverage(t, scenarios(t, pinpointService), []string{
-			"CreateApp", "DeleteApp", "DeleteEndpoint", "DeleteEventStream", "DeleteUserEndpoints", "GetApp",
-			"GetApplicationSettings", "GetApps", "GetEndpoint", "GetEventStream", "GetUserEndpoints", "ListTagsForResource",
-			"PhoneNumberValidate", "PutEventStream", "PutEvents", "TagResource", "UntagResource", "UpdateApplicationSettings",
-			"UpdateEndpoint", "UpdateEndpointsBatch",
-		}, map[string]int{
-			// The others need a body, a pace or a method that no scenario has: TestOddPinpointRequests,
-			// TestPinpointErrors.
-			"BadRequestException": 400, "ForbiddenException": 403, "InternalServerErrorException": 500,
-			"NotFoundException": 404,
-		})
-	})
-}
-
-func checkCoverage(t *testing.T, all map[string]scenario, operations []string, errors map[string]int) {
-	t.Helper()
-	succeeded, failed := map[string]bool{}, map[string]int{}
-	for name, s := range all {
-		for _, step := range s.Steps {
-			if step.Error == nil {
-				succeeded[step.Call] = true
-				continue
-			}
-			if _, documented := errors[step.Error.Code]; documented {
-				failed[step.Error.Code] = step.Error.Status
-			}
-			if step.Error.Message == "" {
-				t.Errorf("%s, %s: the step expects no message", name, step.Title)
-			}
-		}
-	}
-	if diff := cmp.Diff(operations, slices.Sorted(maps.Keys(succeeded))); diff != "" {
-		t.Errorf("operations that succeed in a scenario (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(errors, failed); diff != "" {
-		t.Errorf("errors that a scenario provokes (-want +got):\n%s", diff)
-	}
 }
 
 // repetitions returns the step once for each of its times, with its number filled in.
