@@ -20,6 +20,8 @@ type host struct {
 	users int           // sessions in use, and those who wait for a turn
 	idle  []*session    // the last used last
 	open  map[netip.AddrPort]int
+
+	advanced time.Time // when a mail last had its turn, or came to its end
 }
 
 // rest is an address that could not be reached.
@@ -72,23 +74,52 @@ func (p *pool) forget(h *host) {
 
 // turn waits until the host may have one more session in use.
 func (p *pool) turn(ctx context.Context, h *host) *setupError {
-	select {
-	case h.turns <- struct{}{}:
-		return nil
-	default:
+	begun := time.Now()
+	for {
+		select {
+		case h.turns <- struct{}{}:
+			p.advance(h)
+			return nil
+		default:
+		}
+		if p.waitForTurn(ctx, h, p.patience(h, begun)) {
+			return nil
+		}
+		if ctx.Err() != nil || p.patience(h, begun) <= 0 {
+			// RFC 3463: X.4.5, mail system congestion.
+			return &setupError{said: ours(email.Deferred, "4.4.5", "%s is busy with %d other mails of ours", h.name, cap(h.turns)).at(place{host: h.name})}
+		}
 	}
-	waiting, cancel := ctx, context.CancelFunc(func() {})
-	if p.t.settings.Turn > 0 {
-		waiting, cancel = context.WithTimeout(ctx, p.t.settings.Turn)
-	}
+}
+
+// waitForTurn waits for a turn for so long and reports whether there was one.
+func (p *pool) waitForTurn(ctx context.Context, h *host, most time.Duration) bool {
+	waiting, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	select {
 	case h.turns <- struct{}{}:
-		return nil
+		p.advance(h)
+		return true
 	case <-waiting.Done():
-		// RFC 3463: X.4.5, mail system congestion.
-		return &setupError{said: ours(email.Deferred, "4.4.5", "%s is busy with %d other mails of ours", h.name, cap(h.turns)).at(place{host: h.name})}
+		return false
 	}
+}
+
+// patience is how long a mail that waits since begun still waits for its turn: with a relay as long as that gets on with others.
+func (p *pool) patience(h *host, begun time.Time) time.Duration {
+	if p.t.settings.Relay == "" || p.t.settings.Turn > 0 {
+		return p.t.settings.Turn - time.Since(begun)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.t.settings.Stall - time.Since(h.advanced)
+}
+
+// advance notes that the host gets on with our mail.
+func (p *pool) advance(h *host) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.advanced = time.Now()
 }
 
 // take returns a session with the host that is good enough, an idle one if there is any and fresh is not set. The caller has a
@@ -159,6 +190,9 @@ func (h *host) closed(s *session) {
 func (p *pool) give(h *host, s *session) {
 	s.used = p.t.settings.Now()
 	p.mu.Lock()
+	if !s.dirty {
+		h.advanced = time.Now()
+	}
 	keep := !s.dirty && !p.closed && s.sent < p.t.settings.MaxMessages
 	if keep {
 		h.idle = append(h.idle, s)

@@ -54,8 +54,11 @@ type Settings struct {
 	MaxMessages    int           // through one connection; 0 = 100
 	Idle           time.Duration // how long a connection is kept for the next mail; 0 = 30 s
 	// Turn is how long a mail waits for a connection to a host that has all it may have; 0 = 10 s to servers of recipients, so that a
-	// slow one does not hold up the mail to others; until the context ends to a relay.
+	// slow one does not hold up the mail to others; to a relay as Stall says.
 	Turn time.Duration
+	// Stall is how long mails wait for their turn with a relay that gets on with none of those that it has: one that hangs must not
+	// keep all who hand over mail waiting, as not all mail is for the relay. 0 = 10 s.
+	Stall time.Duration
 	// Rest is how long a host that could not be reached is left alone; 0 = 30 s, a relay 5 s.
 	Rest     time.Duration
 	Timeouts Timeouts
@@ -94,6 +97,7 @@ func (s Settings) withDefaults() (Settings, error) {
 	s.Idle = cmp.Or(s.Idle, 30*time.Second)
 	if s.Relay != "" {
 		s.MaxConnections, s.Rest = cmp.Or(s.MaxConnections, 50), cmp.Or(s.Rest, 5*time.Second)
+		s.Stall = cmp.Or(s.Stall, 10*time.Second)
 	} else {
 		s.MaxConnections, s.Rest = cmp.Or(s.MaxConnections, 10), cmp.Or(s.Rest, 30*time.Second)
 		s.Turn = cmp.Or(s.Turn, 10*time.Second)
@@ -147,7 +151,7 @@ func (s Settings) problems() []error {
 	wrong(s.Port < 0 || s.Port > 65535, "%d is not a port", s.Port)
 	wrong(s.MaxConnections < 0, "there cannot be %d connections", s.MaxConnections)
 	wrong(s.MaxMessages < 0, "there cannot be %d messages to a connection", s.MaxMessages)
-	for name, d := range map[string]time.Duration{"idle": s.Idle, "turn": s.Turn, "rest": s.Rest} {
+	for name, d := range map[string]time.Duration{"idle": s.Idle, "turn": s.Turn, "stall": s.Stall, "rest": s.Rest} {
 		wrong(d < 0, "the time %q is negative", name)
 	}
 	return found
