@@ -107,3 +107,19 @@ func Is(err error, kind Kind) bool {
 	f, ok := errors.AsType[*Error](err)
 	return ok && f.Kind == kind
 }
+
+// shortened is how many characters Shorten leaves.
+const shortened = 64
+
+// Shorten keeps what a client sent from filling a message: what is longer than 64 characters is
+// cut, and ends in an ellipsis.
+func Shorten(s string) string {
+	if len(s) <= shortened {
+		return s
+	}
+	runes := []rune(s)
+	if len(runes) <= shortened {
+		return s
+	}
+	return string(runes[:shortened]) + "…"
+}

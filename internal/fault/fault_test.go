@@ -34,3 +34,18 @@ func TestFromHidesWhatNobodyClassified(t *testing.T) {
 		t.Error("From(nil) is not nil")
 	}
 }
+
+func TestShorten(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]string{
+		"": "", "a": "a",
+		strings.Repeat("ü", 64):             strings.Repeat("ü", 64),
+		strings.Repeat("ü", 64) + "x":       strings.Repeat("ü", 64) + "…",
+		strings.Repeat("a", 63) + "\xff":    strings.Repeat("a", 63) + "\xff",
+		strings.Repeat("a", 63) + "\xffbcd": strings.Repeat("a", 63) + "\uFFFD…",
+	} {
+		if got := fault.Shorten(s); got != want {
+			t.Errorf("Shorten(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

@@ -83,11 +83,11 @@ func (w *accountDetails) check() error {
 	length := utf8.RuneCountInString
 	switch {
 	case w.MailType != "MARKETING" && w.MailType != "TRANSACTIONAL":
-		return invalidDetails("MailType must be MARKETING or TRANSACTIONAL, not %q.", shorten(w.MailType))
+		return invalidDetails("MailType must be MARKETING or TRANSACTIONAL, not %q.", fault.Shorten(w.MailType))
 	case w.WebsiteURL == "" || length(w.WebsiteURL) > longestURL:
 		return invalidDetails("WebsiteURL must have 1 to %d characters.", longestURL)
 	case w.ContactLanguage != "" && w.ContactLanguage != "EN" && w.ContactLanguage != "JA":
-		return invalidDetails("ContactLanguage must be EN or JA, not %q.", shorten(w.ContactLanguage))
+		return invalidDetails("ContactLanguage must be EN or JA, not %q.", fault.Shorten(w.ContactLanguage))
 	case length(w.UseCaseDescription) > longestUseCase:
 		return invalidDetails("UseCaseDescription has at most %d characters.", longestUseCase)
 	case len(w.AdditionalContactEmailAddresses) > mostContacts:

@@ -58,7 +58,7 @@ func (a *API) destination(name string, w *eventDestinationDefinition) (configset
 		if a.v2 && slices.Contains(neverHappens, word) {
 			return d, invalidDestination("This server has no events of the type %s: leave it out of MatchingEventTypes.", word)
 		}
-		t, err := eventTypes.read(fault.EventDestination, word)
+		t, err := eventTypes.Read(fault.EventDestination, word)
 		if err != nil {
 			return d, err
 		}
@@ -103,13 +103,13 @@ var pinpointDimension = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 func (a *API) dimensions(all []dimension) ([]configset.Dimension, error) {
 	dimensions := make([]configset.Dimension, 0, len(all))
 	for _, w := range all {
-		source, err := dimensionSources.read(fault.EventDestination, w.DimensionValueSource)
+		source, err := dimensionSources.Read(fault.EventDestination, w.DimensionValueSource)
 		if err != nil {
 			return nil, err
 		}
 		if !a.v2 && (!pinpointDimension.MatchString(w.DimensionName) || !pinpointDimension.MatchString(w.DefaultDimensionValue)) {
 			return nil, invalidDestination("The name and the default value of a dimension must be 1 to 256 letters, digits, hyphens and underscores, not %q and %q.",
-				shorten(w.DimensionName), shorten(w.DefaultDimensionValue))
+				fault.Shorten(w.DimensionName), fault.Shorten(w.DefaultDimensionValue))
 		}
 		dimensions = append(dimensions, configset.Dimension{Name: w.DimensionName, Source: source, Default: w.DefaultDimensionValue})
 	}
@@ -123,14 +123,14 @@ func wireDestination(d configset.EventDestination) eventDestination {
 	w.Enabled = d.Enabled
 	w.MatchingEventTypes = []string{}
 	for _, t := range d.Types {
-		w.MatchingEventTypes = append(w.MatchingEventTypes, eventTypes.word(t, string(t)))
+		w.MatchingEventTypes = append(w.MatchingEventTypes, eventTypes.Word(t, string(t)))
 	}
 	switch d.Destination.Kind {
 	case configset.CloudWatch:
 		w.CloudWatchDestination = &cloudWatchDestination{DimensionConfigurations: []dimension{}}
 		for _, one := range d.Dimensions {
 			w.CloudWatchDestination.DimensionConfigurations = append(w.CloudWatchDestination.DimensionConfigurations, dimension{
-				DimensionName: one.Name, DimensionValueSource: dimensionSources.word(one.Source, string(one.Source)), DefaultDimensionValue: one.Default,
+				DimensionName: one.Name, DimensionValueSource: dimensionSources.Word(one.Source, string(one.Source)), DefaultDimensionValue: one.Default,
 			})
 		}
 	case configset.KinesisFirehose:

@@ -36,7 +36,7 @@ func (a *API) putDKIMSigning(ctx context.Context, t tenant.Tenant, in *putDKIMSi
 	case in.SigningAttributesOrigin == originService && key != nil:
 		return nil, invalidDKIM("A key of your own needs the SigningAttributesOrigin %s.", originClient)
 	case in.SigningAttributesOrigin != originClient && in.SigningAttributesOrigin != originService:
-		return nil, invalidDKIM("SigningAttributesOrigin must be %s or %s, not %q: this server takes no keys from other regions.", originService, originClient, shorten(in.SigningAttributesOrigin))
+		return nil, invalidDKIM("SigningAttributesOrigin must be %s or %s, not %q: this server takes no keys from other regions.", originService, originClient, fault.Shorten(in.SigningAttributesOrigin))
 	}
 	err = a.config.Mail.ChangeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		if one.Kind() != email.Domain {

@@ -117,7 +117,7 @@ func files(all []email.Attachment) []attachment {
 		if one.Inline {
 			w.ContentDisposition = "INLINE"
 		}
-		w.ContentTransferEncoding = encodings.word(one.Encoding, "")
+		w.ContentTransferEncoding = encodings.Word(one.Encoding, "")
 		list = append(list, w)
 	}
 	return list

@@ -46,7 +46,7 @@ func (a *API) getIdentity(ctx context.Context, t tenant.Tenant, in *identityInpu
 func (a *API) deleteIdentity(ctx context.Context, t tenant.Tenant, in *identityInput) (*empty, error) {
 	had, err := a.config.Mail.DeleteIdentity(ctx, t, in.EmailIdentity)
 	if err == nil && !had {
-		return nil, fault.New(fault.NotFound, fault.EmailIdentity, "Email identity %s does not exist.", shorten(in.EmailIdentity))
+		return nil, fault.New(fault.NotFound, fault.EmailIdentity, "Email identity %s does not exist.", fault.Shorten(in.EmailIdentity))
 	}
 	return nil, err
 }

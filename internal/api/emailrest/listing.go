@@ -39,7 +39,7 @@ type filters[T any] map[string]func(one T, value string) bool
 func (f filters[T]) all(asked map[string]string) (func(one T) bool, error) {
 	for word := range asked {
 		if f[word] == nil {
-			return nil, fault.New(fault.Invalid, "", "%q is not a filter; the filters are %s.", shorten(word), strings.Join(slices.Sorted(maps.Keys(f)), ", "))
+			return nil, fault.New(fault.Invalid, "", "%q is not a filter; the filters are %s.", fault.Shorten(word), strings.Join(slices.Sorted(maps.Keys(f)), ", "))
 		}
 	}
 	return func(one T) bool {

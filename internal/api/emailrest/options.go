@@ -46,14 +46,14 @@ func (a *API) setTracking(o *configset.Options, w *trackingOptions) error {
 		return nil
 	}
 	var err error
-	o.HTTPSLinks, err = httpsPolicies.read(fault.TrackingOptions, w.HttpsPolicy)
+	o.HTTPSLinks, err = httpsPolicies.Read(fault.TrackingOptions, w.HttpsPolicy)
 	return err
 }
 
 // setDelivery replaces the delivery options, as far as the API knows them.
 func (a *API) setDelivery(o *configset.Options, w *deliveryOptions) error {
 	var err error
-	if o.RequireTLS, err = tlsPolicies.read(fault.DeliveryOptions, w.TlsPolicy); err != nil {
+	if o.RequireTLS, err = tlsPolicies.Read(fault.DeliveryOptions, w.TlsPolicy); err != nil {
 		return err
 	}
 	keep(o, keptTLSPolicy, w.TlsPolicy)
@@ -133,7 +133,7 @@ func setVDM(o *configset.Options, w *vdmOptions) error {
 		guardian = w.GuardianOptions.OptimizedSharedDelivery
 	}
 	for _, word := range []string{engagement, guardian} {
-		if _, err := features.read(fault.ConfigurationSet, word); err != nil {
+		if _, err := features.Read(fault.ConfigurationSet, word); err != nil {
 			return err
 		}
 	}

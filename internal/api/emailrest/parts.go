@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"tidings/internal/arn"
+	"tidings/internal/awsapi"
 	"tidings/internal/email"
 	"tidings/internal/fault"
 )
@@ -24,21 +25,21 @@ const (
 )
 
 // encodings are the words of ContentTransferEncoding, and what stands in the message for them.
-var encodings = words[string]{"a content transfer encoding", map[string]string{
+var encodings = awsapi.Words[string]{One: "a content transfer encoding", Of: map[string]string{
 	"BASE64": "base64", "QUOTED_PRINTABLE": "quoted-printable", "SEVEN_BIT": "7bit", "": "",
 }}
 
 // dispositions are the words of ContentDisposition: whether the file is shown with the text.
-var dispositions = words[bool]{"a content disposition", map[string]bool{"ATTACHMENT": false, "INLINE": true, "": false}}
+var dispositions = awsapi.Words[bool]{One: "a content disposition", Of: map[string]bool{"ATTACHMENT": false, "INLINE": true, "": false}}
 
 func headers(all []header) ([]email.Header, error) {
 	var list []email.Header
 	for _, h := range all {
 		switch {
 		case !headerName.MatchString(h.Name):
-			return nil, invalidParameter("The name of a header must be 1 to 126 printable ASCII characters without a colon, not %q.", shorten(h.Name))
+			return nil, invalidParameter("The name of a header must be 1 to 126 printable ASCII characters without a colon, not %q.", fault.Shorten(h.Name))
 		case !headerValue.MatchString(h.Value):
-			return nil, invalidParameter("The value of the header %s must be 1 to 995 printable ASCII characters, not %q.", h.Name, shorten(h.Value))
+			return nil, invalidParameter("The value of the header %s must be 1 to 995 printable ASCII characters, not %q.", h.Name, fault.Shorten(h.Value))
 		}
 		list = append(list, email.Header{Name: h.Name, Value: h.Value})
 	}
@@ -51,11 +52,11 @@ func attachments(all []attachment) ([]email.Attachment, error) {
 		if err := w.check(); err != nil {
 			return nil, err
 		}
-		inline, err := dispositions.read(fault.EmailParameter, w.ContentDisposition)
+		inline, err := dispositions.Read(fault.EmailParameter, w.ContentDisposition)
 		if err != nil {
 			return nil, err
 		}
-		encoding, err := encodings.read(fault.EmailParameter, w.ContentTransferEncoding)
+		encoding, err := encodings.Read(fault.EmailParameter, w.ContentTransferEncoding)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +111,7 @@ func templateName(name, templateARN string) (string, error) {
 	}
 	parsed, err := arn.Parse(templateARN)
 	if err != nil {
-		return "", invalidParameter("The template ARN %q is wrong: %v.", shorten(templateARN), err)
+		return "", invalidParameter("The template ARN %q is wrong: %v.", fault.Shorten(templateARN), err)
 	}
 	var named []string
 	switch parsed.Service {
@@ -121,9 +122,9 @@ func templateName(name, templateARN string) (string, error) {
 	}
 	switch {
 	case named == nil:
-		return "", invalidParameter("The template ARN must have the form arn:aws:mobiletargeting:REGION:ACCOUNT:templates/NAME/EMAIL or arn:aws:ses:REGION:ACCOUNT:template/NAME, not %q.", shorten(templateARN))
+		return "", invalidParameter("The template ARN must have the form arn:aws:mobiletargeting:REGION:ACCOUNT:templates/NAME/EMAIL or arn:aws:ses:REGION:ACCOUNT:template/NAME, not %q.", fault.Shorten(templateARN))
 	case name != "" && name != named[1]:
-		return "", invalidParameter("TemplateName and TemplateArn name two templates, %s and %s.", shorten(name), shorten(named[1]))
+		return "", invalidParameter("TemplateName and TemplateArn name two templates, %s and %s.", fault.Shorten(name), fault.Shorten(named[1]))
 	}
 	return named[1], nil
 }

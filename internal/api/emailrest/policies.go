@@ -19,7 +19,7 @@ func (a *API) getPolicies(ctx context.Context, t tenant.Tenant, in *identityInpu
 func (a *API) createPolicy(ctx context.Context, t tenant.Tenant, in *putPolicyInput) (*empty, error) {
 	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		if _, ok := one.Policies[in.PolicyName]; ok {
-			return fault.New(fault.Exists, fault.EmailIdentity, "Policy %s already exists.", shorten(in.PolicyName))
+			return fault.New(fault.Exists, fault.EmailIdentity, "Policy %s already exists.", fault.Shorten(in.PolicyName))
 		}
 		one.Policies = policies(one)
 		one.Policies[in.PolicyName] = in.Policy
@@ -30,7 +30,7 @@ func (a *API) createPolicy(ctx context.Context, t tenant.Tenant, in *putPolicyIn
 func (a *API) updatePolicy(ctx context.Context, t tenant.Tenant, in *putPolicyInput) (*empty, error) {
 	return a.changeIdentity(ctx, t, in.EmailIdentity, func(one *email.Identity) error {
 		if _, ok := one.Policies[in.PolicyName]; !ok {
-			return fault.New(fault.NotFound, fault.EmailIdentity, "Policy %s does not exist.", shorten(in.PolicyName))
+			return fault.New(fault.NotFound, fault.EmailIdentity, "Policy %s does not exist.", fault.Shorten(in.PolicyName))
 		}
 		one.Policies[in.PolicyName] = in.Policy
 		return nil

@@ -106,7 +106,7 @@ func queryTime(name, s string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return t, fault.New(fault.Invalid, "", "%s must be a time such as 2026-11-21T10:30:00Z, not %q.", name, shorten(s))
+		return t, fault.New(fault.Invalid, "", "%s must be a time such as 2026-11-21T10:30:00Z, not %q.", name, fault.Shorten(s))
 	}
 	return t.UTC(), nil
 }

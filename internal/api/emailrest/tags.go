@@ -95,15 +95,15 @@ type tagged struct{ kind, name string }
 func (a *API) resource(t tenant.Tenant, s string) (tagged, error) {
 	parsed, err := arn.Parse(s)
 	if err != nil {
-		return tagged{}, fault.New(fault.Invalid, "", "The resource ARN %q is wrong: %v.", shorten(s), err)
+		return tagged{}, fault.New(fault.Invalid, "", "The resource ARN %q is wrong: %v.", fault.Shorten(s), err)
 	}
 	kind, name, _ := strings.Cut(parsed.Resource, "/")
 	known := kind == taggedSet || kind == taggedIdentity || kind == taggedTemplate && a.v2
 	if parsed.Service != Service || name == "" || !known {
-		return tagged{}, fault.New(fault.Invalid, "", "The resource ARN must have the form arn:aws:ses:REGION:ACCOUNT:configuration-set/NAME or arn:aws:ses:REGION:ACCOUNT:identity/NAME, not %q.", shorten(s))
+		return tagged{}, fault.New(fault.Invalid, "", "The resource ARN must have the form arn:aws:ses:REGION:ACCOUNT:configuration-set/NAME or arn:aws:ses:REGION:ACCOUNT:identity/NAME, not %q.", fault.Shorten(s))
 	}
 	if parsed.Region != t.Region || parsed.Account != "" && parsed.Account != t.Account {
-		return tagged{}, fault.New(fault.NotFound, "", "There is no resource %s in this account and region.", shorten(s))
+		return tagged{}, fault.New(fault.NotFound, "", "There is no resource %s in this account and region.", fault.Shorten(s))
 	}
 	return tagged{kind: kind, name: name}, nil
 }

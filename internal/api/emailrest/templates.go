@@ -39,7 +39,7 @@ func (a *API) getTemplate(ctx context.Context, t tenant.Tenant, in *templateInpu
 func (a *API) deleteTemplate(ctx context.Context, t tenant.Tenant, in *templateInput) (*empty, error) {
 	had, err := a.config.Mail.DeleteTemplate(ctx, t, in.TemplateName)
 	if err == nil && !had {
-		return nil, fault.New(fault.NotFound, fault.EmailTemplate, "Template %s does not exist.", shorten(in.TemplateName))
+		return nil, fault.New(fault.NotFound, fault.EmailTemplate, "Template %s does not exist.", fault.Shorten(in.TemplateName))
 	}
 	return nil, err
 }

@@ -42,15 +42,5 @@ func oneOf(name, word string, words ...string) error {
 		return nil
 	}
 	return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]",
-		shorten(word), name, strings.Join(words, ", "))
-}
-
-// shorten keeps what a client sent from filling an error text.
-func shorten(s string) string {
-	const limit = 64
-	runes := []rune(s)
-	if len(runes) <= limit {
-		return s
-	}
-	return string(runes[:limit]) + "…"
+		fault.Shorten(word), name, strings.Join(words, ", "))
 }

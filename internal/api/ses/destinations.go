@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tidings/internal/configset"
+	"tidings/internal/fault"
 	"tidings/internal/tenant"
 )
 
@@ -133,4 +134,4 @@ func wire(d configset.EventDestination) (w eventDestination, ok bool) {
 }
 
 // noDestination is the text for an event destination that does not exist. It names the set, as the service itself does.
-func noDestination(set string) string { return "No EventDestination found for " + shorten(set) }
+func noDestination(set string) string { return "No EventDestination found for " + fault.Shorten(set) }

@@ -39,7 +39,7 @@ func exception(operation string, input any, f *fault.Error) query.Exception {
 		case f.Resource == fault.EventDestination:
 			e.Message = noDestination(s.set)
 		case f.Resource == fault.EmailIdentity && s.identity != "":
-			e.Message = "Identity " + shorten(s.identity) + " is not verified or does not exist."
+			e.Message = "Identity " + fault.Shorten(s.identity) + " is not verified or does not exist."
 		}
 	case fault.Exists:
 		e.Code, e.Members = existsCode(s, f.Resource)
@@ -160,7 +160,7 @@ func named(name, value string) []query.Member {
 	if value == "" {
 		return nil
 	}
-	return []query.Member{{Name: name, Value: shorten(value)}}
+	return []query.Member{{Name: name, Value: fault.Shorten(value)}}
 }
 
 // subjectOf is what the input of an operation names.

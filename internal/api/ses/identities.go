@@ -21,7 +21,7 @@ func (a *API) verifyAddress(ctx context.Context, t tenant.Tenant, address string
 		return missing("emailAddress")
 	}
 	if !strings.Contains(address, "@") {
-		return wrongValue("Invalid email address<%s>.", shorten(address))
+		return wrongValue("Invalid email address<%s>.", fault.Shorten(address))
 	}
 	_, err := a.config.Mail.VerifyIdentity(ctx, t, address)
 	return err
@@ -41,7 +41,7 @@ func (in *domainInput) checkDomain() error {
 		return missing("domain")
 	}
 	if strings.Contains(in.Domain, "@") {
-		return wrongValue("Invalid domain name %s.", shorten(in.Domain))
+		return wrongValue("Invalid domain name %s.", fault.Shorten(in.Domain))
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func TestEveryReplyIsGolden(t *testing.T) {
 
 func TestEventTypes(t *testing.T) {
 	t.Parallel()
-	for word, typ := range eventTypes {
+	for word, typ := range eventTypes.Of {
 		got, err := EventType(word)
 		if err != nil || got != typ || EventWord(got) != word {
 			t.Errorf("EventType(%q) = %q, %v, whose word is %q", word, got, err, EventWord(got))

@@ -1,16 +1,13 @@
 package ses
 
 import (
-	"maps"
-	"slices"
-	"strings"
-
+	"tidings/internal/awsapi"
 	"tidings/internal/event"
 )
 
 // eventTypes are the words of MatchingEventTypes.
 // Source: SES API Reference, "EventDestination".
-var eventTypes = map[string]event.Type{
+var eventTypes = awsapi.Words[event.Type]{One: "an event type", All: "the event types", Of: map[string]event.Type{
 	"send":             event.EmailSend,
 	"reject":           event.EmailReject,
 	"bounce":           event.EmailBounce,
@@ -19,38 +16,15 @@ var eventTypes = map[string]event.Type{
 	"open":             event.EmailOpen,
 	"click":            event.EmailClick,
 	"renderingFailure": event.EmailRenderingFailure,
-}
-
-// allEventTypes lists the words for error texts.
-var allEventTypes = strings.Join(slices.Sorted(maps.Keys(eventTypes)), ", ")
-
-// eventWords are the words by type.
-var eventWords = func() map[event.Type]string {
-	words := make(map[event.Type]string, len(eventTypes))
-	for word, t := range eventTypes {
-		words[t] = word
-	}
-	return words
-}()
+}}
 
 // EventType is the type that a word of MatchingEventTypes stands for. It fails with
 // fault.Invalid if there is none.
-func EventType(word string) (event.Type, error) {
-	t, ok := eventTypes[word]
-	if !ok {
-		return "", invalid("%q is not an event type; the event types are %s.", shorten(word), allEventTypes)
-	}
-	return t, nil
-}
+func EventType(word string) (event.Type, error) { return eventTypes.Read("", word) }
 
 // EventWord is the API's word for a type. A type it has no word for, which another API
 // may have stored, is shown in our own spelling.
-func EventWord(t event.Type) string {
-	if word, ok := eventWords[t]; ok {
-		return word
-	}
-	return string(t)
-}
+func EventWord(t event.Type) string { return eventTypes.Word(t, string(t)) }
 
 // Words of the API for the transport of mails. Source: SES API Reference, "DeliveryOptions".
 const (

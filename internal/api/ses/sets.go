@@ -155,7 +155,7 @@ func (a *API) putDelivery(ctx context.Context, t tenant.Tenant, in *deliveryInpu
 		policy = in.DeliveryOptions.TlsPolicy
 	}
 	if policy != tlsRequired && policy != tlsOptional {
-		return nil, fault.New(fault.Invalid, fault.DeliveryOptions, "TlsPolicy must be %s or %s, not %q.", tlsRequired, tlsOptional, shorten(policy))
+		return nil, fault.New(fault.Invalid, fault.DeliveryOptions, "TlsPolicy must be %s or %s, not %q.", tlsRequired, tlsOptional, fault.Shorten(policy))
 	}
 	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.RequireTLS = policy == tlsRequired

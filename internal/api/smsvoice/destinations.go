@@ -96,13 +96,3 @@ func wire(d configset.EventDestination) eventDestination {
 func invalidDestination(format string, args ...any) error {
 	return fault.New(fault.Invalid, fault.EventDestination, format, args...)
 }
-
-// shorten keeps what a client sent from filling an error text.
-func shorten(s string) string {
-	const limit = 64
-	runes := []rune(s)
-	if len(runes) <= limit {
-		return s
-	}
-	return string(runes[:limit]) + "…"
-}

@@ -175,12 +175,5 @@ type callError struct {
 func (e *callError) Error() string { return e.err.Error() }
 func (e *callError) Unwrap() error { return e.err }
 
-// shorten keeps what a client sent from filling an error text.
-func shorten(s string) string {
-	const limit = 64
-	runes := []rune(strings.ToValidUTF8(s, "\uFFFD"))
-	if len(runes) <= limit {
-		return string(runes)
-	}
-	return string(runes[:limit]) + "…"
-}
+// shorten keeps what a client sent from filling an error text, and from being no XML.
+func shorten(s string) string { return fault.Shorten(strings.ToValidUTF8(s, "\uFFFD")) }
