@@ -58,6 +58,15 @@ func (p *PageTokens) Open(t tenant.Tenant, operation, token string) (string, err
 	return string(position), nil
 }
 
+// After returns the position behind which a list goes on: that of the token, as Open does, or "",
+// the beginning, if there is no token.
+func (p *PageTokens) After(t tenant.Tenant, operation, token string) (string, error) {
+	if token == "" {
+		return "", nil
+	}
+	return p.Open(t, operation, token)
+}
+
 func binding(t tenant.Tenant, operation string) []byte {
 	return []byte(t.String() + "/" + operation)
 }

@@ -111,3 +111,16 @@ func TestAPageTokenHasOneSpelling(t *testing.T) {
 		}
 	}
 }
+
+func TestAfterATokenOrNone(t *testing.T) {
+	t.Parallel()
+	p := tokens(t, 1)
+	for token, want := range map[string]string{"": "", p.Seal(here, "List", "position"): "position"} {
+		if got, err := p.After(here, "List", token); got != want || err != nil {
+			t.Errorf("After(%q) = %q, %v, want %q", token, got, err, want)
+		}
+	}
+	if got, err := p.After(here, "List", "no token"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("After = %q, %v, want fault.Invalid", got, err)
+	}
+}

@@ -28,8 +28,6 @@ func (a *API) page(t tenant.Tenant, operation string, in *pageInput, most int) (
 	if p.limit, err = awsapi.PageSize("PageSize", size, most); err != nil {
 		return p, err
 	}
-	if in.NextToken != "" {
-		p.after, err = a.config.Tokens.Open(t, operation, in.NextToken)
-	}
+	p.after, err = a.config.Tokens.After(t, operation, in.NextToken)
 	return p, err
 }

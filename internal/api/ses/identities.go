@@ -80,7 +80,7 @@ func (a *API) listIdentities(ctx context.Context, t tenant.Tenant, in *listIdent
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.position(t, listIdentities, in.NextToken)
+	after, err := a.config.Tokens.After(t, listIdentities, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,5 @@
 package ses
 
-import (
-	"tidings/internal/tenant"
-)
-
 // pageSize is how many entries of a list a client gets at a time; it gets usual if it does not say.
 func pageSize(wanted *int, usual, most int) (int, error) {
 	if wanted == nil {
@@ -13,12 +9,4 @@ func pageSize(wanted *int, usual, most int) (int, error) {
 		return 0, invalid("MaxItems must be from 1 to %d, not %d.", most, *wanted)
 	}
 	return *wanted, nil
-}
-
-// position is where a list goes on; "" = it begins.
-func (a *API) position(t tenant.Tenant, operation, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	return a.config.Tokens.Open(t, operation, token)
 }

@@ -84,7 +84,7 @@ func (a *API) listSets(ctx context.Context, t tenant.Tenant, in *listInput) (*li
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.position(t, listConfigurationSets, in.NextToken)
+	after, err := a.config.Tokens.After(t, listConfigurationSets, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

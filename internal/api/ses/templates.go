@@ -68,7 +68,7 @@ func (a *API) listTemplates(ctx context.Context, t tenant.Tenant, in *listInput)
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.position(t, listTemplates, in.NextToken)
+	after, err := a.config.Tokens.After(t, listTemplates, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,9 @@ func (a *API) listSets(ctx context.Context, t tenant.Tenant, in *listSetsInput) 
 	if err != nil {
 		return nil, err
 	}
-	after := ""
-	if in.NextToken != "" {
-		if after, err = a.config.Tokens.Open(t, listConfigurationSets, in.NextToken); err != nil {
-			return nil, err
-		}
+	after, err := a.config.Tokens.After(t, listConfigurationSets, in.NextToken)
+	if err != nil {
+		return nil, err
 	}
 	names, more, err := a.config.Sets.List(ctx, t, configset.Voice, after, limit)
 	if err != nil {
