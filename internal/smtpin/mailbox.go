@@ -3,7 +3,8 @@ package smtpin
 import "strings"
 
 // mailbox checks an address of an envelope, and writes it as a header would: go-smtp takes the quotes off local parts. Addresses
-// that are not of ASCII are refused, since SES does not offer SMTPUTF8.
+// that are not of ASCII are refused, since SES does not offer SMTPUTF8; and so are those with a second @, which go-smtp passes on with
+// its quotes taken off or as the mistake that it nearly always is: nobody can tell.
 // Source: RFC 5321 4.1.2 and 4.5.3.1; SES API Reference, "Destination".
 func mailbox(s string) (address string, ok bool) {
 	at := strings.LastIndexByte(s, '@')
@@ -11,7 +12,7 @@ func mailbox(s string) (address string, ok bool) {
 		return "", false
 	}
 	local, domain := s[:at], s[at+1:]
-	if !isDomain(domain) || strings.ContainsFunc(local, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if !isDomain(domain) || strings.ContainsFunc(local, func(r rune) bool { return r < ' ' || r > '~' || r == '@' }) {
 		return "", false
 	}
 	if !isDotString(local) {

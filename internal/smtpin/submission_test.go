@@ -274,7 +274,7 @@ func TestAddresses(t *testing.T) {
 		c.say("MAIL FROM:<"+bad+">", "501")
 	}
 	c.say(`MAIL FROM:<"a b\"c"@example.com>`, "250")
-	for _, bad := range []string{"", "a@b..c", "a@b_c d"} {
+	for _, bad := range []string{"x@@example.com", "", "a@b..c", "a@b_c d"} {
 		c.say("RCPT TO:<"+bad+">", "501")
 	}
 	c.say("RCPT TO:<b.o'c+tag@example.com>", "250")
