@@ -178,9 +178,3 @@ func writable(dir string) bool {
 	}
 	return errors.Join(f.Close(), os.Remove(probe)) == nil
 }
-
-// with returns the keys and one more.
-func with(keys map[string]any, key string, value any) map[string]any {
-	keys[key] = value
-	return keys
-}

@@ -33,5 +33,6 @@ func TestMailComesBack(t *testing.T) {
 	})
 	r.awaitQuiet(t)
 	sum := r.finish(t, fmt.Sprintf("%d kills", rounds))
-	t.Logf("%s; %d events were told once more with a time of their own", back.wantTold(t, r.books), sum.retold)
+	t.Logf("%s; %d events were told once more with a time of their own; %d mails came back before it was on disk that they were taken, and end as suppressed",
+		back.wantTold(t, r.books), sum.retold, sum.suppressed)
 }

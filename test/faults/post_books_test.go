@@ -12,94 +12,6 @@ import (
 	"time"
 )
 
-// Types of events, as records spell them.
-const (
-	mailSend      = "Send"
-	mailDelivery  = "Delivery"
-	mailBounce    = "Bounce"
-	mailComplaint = "Complaint"
-	mailReject    = "Reject"
-	mailFailure   = "Rendering Failure"
-)
-
-// wantedEnd is the type of the final event of a recipient.
-func wantedEnd(kind mailKind, fate string) string {
-	switch {
-	case kind == infected:
-		return mailReject
-	case kind == unrenderable:
-		return mailFailure
-	case fate == fateBounced:
-		return mailBounce
-	}
-	return mailDelivery
-}
-
-// mailRecord is what the oracle reads of a record.
-type mailRecord struct {
-	EventType string `json:"eventType"`
-	Mail      struct {
-		MessageID   string   `json:"messageId"`
-		Destination []string `json:"destination"`
-	} `json:"mail"`
-	Delivery struct {
-		Recipients           []string `json:"recipients"`
-		ProcessingTimeMillis int64    `json:"processingTimeMillis"`
-	} `json:"delivery"`
-	Bounce struct {
-		BouncedRecipients []person `json:"bouncedRecipients"`
-	} `json:"bounce"`
-	Complaint struct {
-		ComplainedRecipients []person `json:"complainedRecipients"`
-	} `json:"complaint"`
-
-	serial int
-}
-
-type person struct {
-	EmailAddress string `json:"emailAddress"`
-}
-
-func addresses(all []person) []string {
-	list := make([]string, len(all))
-	for i := range all {
-		list[i] = all[i].EmailAddress
-	}
-	return list
-}
-
-func parseMailRecord(text []byte) (*mailRecord, error) {
-	var r mailRecord
-	d := json.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(&r); err != nil {
-		return nil, err
-	}
-	if d.More() {
-		return nil, fmt.Errorf("something follows the object")
-	}
-	if len(r.Mail.Destination) == 0 || r.Mail.MessageID == "" {
-		return nil, fmt.Errorf("destination or messageId is missing")
-	}
-	var ok bool
-	if _, r.serial, _, ok = parseAddress(r.Mail.Destination[0]); !ok {
-		return nil, fmt.Errorf("%q is no recipient that was asked for", r.Mail.Destination[0])
-	}
-	return &r, nil
-}
-
-// final returns whom the event is the end for; none if it is not a final one.
-func (r *mailRecord) final() []string {
-	switch r.EventType {
-	case mailDelivery:
-		return r.Delivery.Recipients
-	case mailReject, mailFailure:
-		return r.Mail.Destination
-	case mailBounce:
-		return addresses(r.Bounce.BouncedRecipients)
-	}
-	return nil
-}
-
 // posted is what is known of the mail with a serial.
 type posted struct {
 	state  state
@@ -115,9 +27,12 @@ type posted struct {
 
 // told is an event of the log.
 type told struct {
-	kind     string
-	sums     []uint64 // of its records; more than one if it was told anew
-	arrivals int      // in the file
+	kind string
+	// suppressed says that the mail was not handed over (again) to who has bounced or
+	// complained meanwhile: that came back before it was on disk that the mail was taken.
+	suppressed bool
+	sums       []uint64 // of its records; more than one if it was told anew
+	arrivals   int      // in the file
 }
 
 // postBooks are what the oracle knows of mails. They are safe for concurrent use.
@@ -265,7 +180,7 @@ func (b *postBooks) log(id string, text []byte) {
 	}
 	e := m.events[id]
 	if e == nil {
-		e = &told{kind: r.EventType}
+		e = &told{kind: r.EventType, suppressed: b.retold && r.Bounce.BounceSubType == "OnAccountSuppressionList"}
 		m.events[id] = e
 	}
 	if !slices.Contains(e.sums, sum) {
@@ -284,6 +199,9 @@ func (b *postBooks) log(id string, text []byte) {
 	}
 	note(m, m.ends, id, r.final())
 	for _, address := range r.final() {
+		if e.suppressed {
+			continue
+		}
 		if want := wantedEnd(m.kind, fateOf(address)); want != r.EventType {
 			b.complain("%s has the event %s, want %s: %s", address, r.EventType, want, text)
 		}
@@ -373,86 +291,6 @@ func (b *postBooks) forget() {
 		m := &b.mails[i]
 		m.begun, m.events, m.ends, m.backs = false, nil, nil, nil
 		clear(m.ended)
-	}
-}
-
-// postTotals are the totals of the books.
-type postTotals struct {
-	acknowledged int // mails
-	unpromised   int // mails that were accepted though their client got no answer
-	recipients   int // of both
-	ends         int // recipients with exactly one final event
-	open         int // without one
-	twofold      int // with several
-	events       int // in the log, each ID once
-	missing      int // of them: not in the file
-	repeated     int // lines of the file that repeat an earlier one
-	retold       int // events that came back and were told anew with another time
-	byKind       map[string]int
-}
-
-// close compares what was promised, what is in the log, and what is in the file.
-func (b *postBooks) close() postTotals {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	sum := postTotals{byKind: map[string]int{}}
-	for _, line := range b.lines {
-		e := b.bySum[line]
-		if e == nil {
-			b.complain("a line of the file is not in the log")
-			continue
-		}
-		if e.arrivals++; e.arrivals > len(e.sums) {
-			sum.repeated++
-		}
-	}
-	for i := range b.mails {
-		m := &b.mails[i]
-		switch {
-		case m.state == acknowledged:
-			sum.acknowledged++
-		case len(m.events) > 0:
-			sum.unpromised++
-		default:
-			continue
-		}
-		b.audit(m, &sum)
-	}
-	return sum
-}
-
-// audit adds one mail to the totals. mu is held.
-func (b *postBooks) audit(m *posted, sum *postTotals) {
-	sends := 0
-	for _, e := range m.events {
-		sum.events++
-		sum.byKind[e.kind]++
-		sum.retold += len(e.sums) - 1
-		if e.arrivals == 0 {
-			sum.missing++
-		}
-		if e.kind == mailSend {
-			sends++
-		}
-	}
-	if want := m.kind != infected && m.kind != unrenderable; want != (sends == 1) {
-		b.complain("mail %s has %d Send events", m.id, sends)
-	}
-	for i := range m.to {
-		sum.recipients++
-		n := 0
-		if m.ends != nil {
-			n = len(m.ends[i])
-		}
-		switch n {
-		case 0:
-			sum.open++
-		case 1:
-			sum.ends++
-		default:
-			sum.twofold++
-			b.complain("%s has %d ends: %v", m.to[i], n, m.ends[i])
-		}
 	}
 }
 

@@ -15,7 +15,7 @@ func TestMailRelayInTrouble(t *testing.T) {
 	want, clock := hurried(t)
 	want.dates = clock.dates
 	p := &postRig{books: newPostBooks(), office: newPostOffice(t)}
-	want.keys = with(impatient(), "email", mailKeys(p.office, nil))
+	want.keys = with(impatient(), "email", mailKeys(p.office, map[string]any{"concurrency": 256}))
 	r := newRig(t, want)
 	r.books.ledger(wellTopics[0]).time()
 	p.server, p.options, p.client, p.follower = r.server, r.options, r.client, followMails(r.data, p.books)

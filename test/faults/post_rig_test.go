@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,9 +36,7 @@ func mailKeys(office *postOffice, more map[string]any) map[string]any {
 		"relay":       map[string]any{"server": office.address, "tls": "none"},
 		"concurrency": mailsInHand, "give_up": "13h", "hello": "mail.example.com",
 	}
-	for k, v := range more {
-		email[k] = v
-	}
+	maps.Copy(email, more)
 	return email
 }
 
@@ -159,7 +158,10 @@ func (r *postRig) settle(t testing.TB, dead int, notes ...string) postTotals {
 	f.read(t)
 	f.wantWhole(t)
 	sum := r.books.close()
-	twice, atOnce := r.wantTakings(t)
+	twice := r.wantTakings(t)
+	if twice.mails > 0 {
+		notes = append(notes, fmt.Sprintf("taken twice: at most %d around one kill, first at most %v before it", twice.atOnce, twice.before.Round(time.Millisecond)))
+	}
 	if r.books.refused > 0 {
 		notes = append(notes, fmt.Sprintf("%d requests refused", r.books.refused))
 	}
@@ -167,13 +169,13 @@ func (r *postRig) settle(t testing.TB, dead int, notes ...string) postTotals {
 		notes = append(notes, fmt.Sprintf("%d requests without an answer, of which %d were accepted", r.books.lonely, sum.unpromised))
 	}
 	t.Logf("\n| %s | %d | %d | %d | %d | %d | %d | %d | %s |", t.Name(), sum.acknowledged, sum.recipients, sum.ends, sum.open+sum.twofold,
-		sum.missing, sum.repeated, twice, strings.Join(notes, "; "))
+		sum.missing, sum.repeated, twice.mails, strings.Join(notes, "; "))
 	t.Logf("events: %v", sum.byKind)
 	if sum.open+sum.twofold+sum.missing+dead > 0 {
 		t.Errorf("%d recipients have no end, %d have several, %d events are not in the file, %d dead letters; want 0, 0, 0, 0", sum.open, sum.twofold, sum.missing, dead)
 	}
-	if atOnce > mailsInHand {
-		t.Errorf("%d mails were taken twice around one kill, want at most the %d that are in hand at a time", atOnce, mailsInHand)
+	if twice.atOnce > mailsInHand {
+		t.Errorf("%d mails were taken twice around one kill, want at most the %d that are in hand at a time", twice.atOnce, mailsInHand)
 	}
 	if sum.acknowledged == 0 {
 		t.Error("nothing was acknowledged: nothing was tested")
@@ -182,10 +184,16 @@ func (r *postRig) settle(t testing.TB, dead int, notes ...string) postTotals {
 	return sum
 }
 
+// takenTwice are the mails that the post office took twice, for some recipient.
+type takenTwice struct {
+	mails  int
+	atOnce int           // of them, at most around a single kill
+	before time.Duration // the longest time from the first 250 to the kill
+}
+
 // wantTakings compares what the post office took with what was asked for: who takes mail
-// has it, once; a second time only if the server was killed in between. It returns how many
-// mails were taken twice, and how many around a single kill.
-func (r *postRig) wantTakings(t testing.TB) (twice, atOnce int) {
+// has it, once; a second time only if the server was killed in between.
+func (r *postRig) wantTakings(t testing.TB) (twice takenTwice) {
 	t.Helper()
 	r.office.mu.Lock()
 	defer r.office.mu.Unlock()
@@ -215,6 +223,7 @@ func (r *postRig) wantTakings(t testing.TB) (twice, atOnce int) {
 					around[at] = map[int]bool{}
 				}
 				around[at][i], mails[i] = true, true
+				twice.before = max(twice.before, r.kills[at].begun.Sub(taken[j-1]))
 			}
 		}
 	}
@@ -222,9 +231,10 @@ func (r *postRig) wantTakings(t testing.TB) (twice, atOnce int) {
 		t.Errorf("%d recipients never got what was acknowledged, want 0", lost)
 	}
 	for _, m := range around {
-		atOnce = max(atOnce, len(m))
+		twice.atOnce = max(twice.atOnce, len(m))
 	}
-	return len(mails), atOnce
+	twice.mails = len(mails)
+	return twice
 }
 
 // killBetween returns the first kill after a that was over before b.

@@ -52,6 +52,12 @@ func config(more map[string]any) map[string]any {
 	return c
 }
 
+// with returns the keys and one more.
+func with(keys map[string]any, key string, value any) map[string]any {
+	keys[key] = value
+	return keys
+}
+
 // start runs a server and waits until it is ready. It is stopped when the test ends.
 func start(t testing.TB, o options) *server {
 	t.Helper()
