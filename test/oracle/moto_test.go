@@ -175,10 +175,25 @@ func (p *place) subscribe(t testing.TB, c *pinpointsmsvoice.PinpointSMSVoice) {
 	}
 }
 
+// envelope is what SNS puts around a message.
+type envelope struct {
+	Type, TopicArn, Message string
+	Subject                 *string
+}
+
 // readQueue takes what waits in the queue, out of the envelopes of SNS.
 func (p *place) readQueue(t testing.TB) []string {
 	t.Helper()
 	var all []string
+	for _, e := range p.readEnvelopes(t) {
+		all = append(all, e.Message)
+	}
+	return all
+}
+
+func (p *place) readEnvelopes(t testing.TB) []envelope {
+	t.Helper()
+	var all []envelope
 	for {
 		out, err := p.queues.ReceiveMessageWithContext(t.Context(), &sqs.ReceiveMessageInput{
 			QueueUrl: p.queue, MaxNumberOfMessages: new(int64(10)), WaitTimeSeconds: new(int64(0)),
@@ -188,11 +203,11 @@ func (p *place) readQueue(t testing.TB) []string {
 			return all
 		}
 		for _, m := range out.Messages {
-			var envelope struct{ Type, TopicArn, Message string }
-			if err := json.Unmarshal([]byte(*m.Body), &envelope); err != nil || envelope.Type != "Notification" || envelope.TopicArn != p.topicARN {
+			var e envelope
+			if err := json.Unmarshal([]byte(*m.Body), &e); err != nil || e.Type != "Notification" || e.TopicArn != p.topicARN {
 				t.Fatalf("the queue has %q, %v, want a notification of %s", *m.Body, err, p.topicARN)
 			}
-			all = append(all, envelope.Message)
+			all = append(all, e)
 			_, err := p.queues.DeleteMessageWithContext(t.Context(), &sqs.DeleteMessageInput{QueueUrl: p.queue, ReceiptHandle: m.ReceiptHandle})
 			must(t, "delete from the queue", err)
 		}
