@@ -136,7 +136,21 @@ func (a *API) changeIdentity(ctx context.Context, t tenant.Tenant, name string, 
 	if name == "" {
 		return missing("identity")
 	}
-	return a.config.Mail.ChangeIdentity(ctx, t, name, edit)
+	return a.config.Mail.ChangeIdentity(ctx, t, identityName(t, name), edit)
+}
+
+// identityName is the name of an identity that a client calls by its name or its ARN. The account of an ARN may be missing, as where
+// a tool was told not to ask for it.
+// Source: SES API Reference, "PutIdentityPolicy" and "SetIdentityNotificationTopic", Identity.
+func identityName(t tenant.Tenant, text string) string {
+	parts := strings.SplitN(text, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" || parts[2] != "ses" || parts[3] != t.Region || parts[4] != "" && parts[4] != t.Account {
+		return text
+	}
+	if name, ok := strings.CutPrefix(parts[5], "identity/"); ok {
+		return name
+	}
+	return text
 }
 
 // maxAsked is how many identities a client may ask for at a time.
@@ -150,7 +164,7 @@ func (a *API) attributes(ctx context.Context, t tenant.Tenant, in *identitiesInp
 		return wrongValue("At most %d identities can be asked for at a time, not %d.", maxAsked, len(in.Identities))
 	}
 	for _, name := range in.Identities {
-		one, err := a.config.Mail.Identity(ctx, t, name)
+		one, err := a.config.Mail.Identity(ctx, t, identityName(t, name))
 		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
 			continue
 		}

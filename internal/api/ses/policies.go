@@ -63,5 +63,5 @@ func (a *API) identity(ctx context.Context, t tenant.Tenant, name string) (*emai
 	if name == "" {
 		return nil, missing("identity")
 	}
-	return a.config.Mail.Identity(ctx, t, name)
+	return a.config.Mail.Identity(ctx, t, identityName(t, name))
 }
