@@ -3,6 +3,7 @@ package ses
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"tidings/internal/configset"
 	"tidings/internal/fault"
@@ -65,7 +66,7 @@ func describe(set *configset.Set, attributes []string) *describeSetOutput {
 	if slices.Contains(attributes, tracking) && o.RedirectDomain != "" {
 		out.TrackingOptions = &trackingOptions{CustomRedirectDomain: o.RedirectDomain}
 	}
-	if slices.Contains(attributes, delivery) {
+	if slices.Contains(attributes, delivery) && (o.RequireTLS || o.Kept[keptTLSPolicy] != "") {
 		out.DeliveryOptions = &deliveryOptions{TlsPolicy: tlsOptional}
 		if o.RequireTLS {
 			out.DeliveryOptions.TlsPolicy = tlsRequired
@@ -150,18 +151,32 @@ func (a *API) deleteTracking(ctx context.Context, t tenant.Tenant, in *setInput)
 }
 
 func (a *API) putDelivery(ctx context.Context, t tenant.Tenant, in *deliveryInput) (*empty, error) {
-	policy := tlsOptional // what is left out falls back to its default
+	policy, kept := tlsOptional, "" // what is left out falls back to its default
 	if in.DeliveryOptions != nil && in.DeliveryOptions.TlsPolicy != "" {
 		policy = in.DeliveryOptions.TlsPolicy
+		kept = strings.ToUpper(policy) // as the API v2 has it
 	}
 	if policy != tlsRequired && policy != tlsOptional {
 		return nil, fault.New(fault.Invalid, fault.DeliveryOptions, "TlsPolicy must be %s or %s, not %q.", tlsRequired, tlsOptional, fault.Shorten(policy))
 	}
 	return nil, a.changeSet(ctx, t, in.ConfigurationSetName, func(o *configset.Options) error {
 		o.RequireTLS = policy == tlsRequired
+		if kept == "" {
+			delete(o.Kept, keptTLSPolicy)
+			return nil
+		}
+		if o.Kept == nil {
+			o.Kept = map[string]string{}
+		}
+		o.Kept[keptTLSPolicy] = kept
 		return nil
 	})
 }
+
+// keptTLSPolicy is where a set keeps, for this API and for the API v2, that a client has said the word that is the default. A set that
+// was never told has no delivery options.
+// Source: acceptance tests of Terraform's AWS provider for aws_ses_configuration_set, which run against AWS.
+const keptTLSPolicy = "TlsPolicy"
 
 func (a *API) enableSetSending(ctx context.Context, t tenant.Tenant, in *enableInput) (*noResult, error) {
 	if in.Enabled == nil {
