@@ -104,11 +104,11 @@ func TestTerraform(t *testing.T) {
 	}
 }
 
-// terraformIn returns what runs a command on a description in the folder, and fails the test
-// if it does not succeed.
-func terraformIn(t *testing.T, terraform, dir, provider string) func(description string, args ...string) {
+// terraformIn returns what runs a command on a description in the folder and returns what it
+// says. It fails the test if the command does not succeed.
+func terraformIn(t *testing.T, terraform, dir, provider string) func(description string, args ...string) string {
 	t.Helper()
-	return func(description string, args ...string) {
+	return func(description string, args ...string) string {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(provider+description), 0o600); err != nil {
 			t.Fatalf("write the description: %v", err)
@@ -125,9 +125,11 @@ func terraformIn(t *testing.T, terraform, dir, provider string) func(description
 		cmd.Env = append(cmd.Env,
 			"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="+os.DevNull,
 			"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
+		return string(out)
 	}
 }
 
