@@ -34,7 +34,7 @@ func getenv(name string) string {
 	switch {
 	case strings.Contains(name, "HOOK"):
 		return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	case name == "TIDINGS_ADMIN_TOKEN", name == "TIDINGS_TRUNK_PASSWORD", strings.HasPrefix(name, "TIDINGS_SECRET_"):
+	case name == "TIDINGS_ADMIN_TOKEN", name == "TIDINGS_TRUNK_PASSWORD", name == "TIDINGS_RELAY_PASSWORD", strings.HasPrefix(name, "TIDINGS_SECRET_"):
 		return "a secret"
 	}
 	return ""
