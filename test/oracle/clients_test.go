@@ -151,7 +151,7 @@ var (
 func callCLI(t testing.TB, aws string, s *server, service string, st step) outcome {
 	t.Helper()
 	operation := strings.ToLower(wordStart.ReplaceAllString(st.Call, "$1-$2"))
-	in, err := json.Marshal(st.In)
+	in, err := json.Marshal(plain(st.In))
 	if err != nil {
 		t.Fatalf("write the input: %v", err)
 	}

@@ -111,7 +111,6 @@ func TestOddRequests(t *testing.T) {
 
 		{"no such path", request{path: "/v1/sms-voice/nothing"}, 404, "UnknownOperationException", "path"},
 		{"no such method", request{method: "PATCH"}, 405, "MethodNotAllowedException", "GET, OPTIONS, POST"},
-		{"the root", request{path: "/"}, 404, "UnknownOperationException", "path"},
 		{"no JSON", request{method: "POST", body: `{"ConfigurationSetName":`}, 400, "BadRequestException", "JSON"},
 		{"JSON of the wrong type", request{method: "POST", body: `{"ConfigurationSetName":7}`}, 400, "BadRequestException", "ConfigurationSetName"},
 		{"an array", request{method: "POST", body: `[]`}, 400, "BadRequestException", ""},

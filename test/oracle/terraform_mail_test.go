@@ -31,12 +31,12 @@ var terraformMail = map[string]mailResources{
 		changes: []string{
 			`tls_policy = "Require"`, `tls_policy = "Optional"`, "links.example.com", "l.example.com", "sending_enabled            = false", "sending_enabled            = true",
 			`"send", "bounce"`, `"click", "renderingFailure"`, "012:mails", "012:others", "Hello {{name}}", "Dear {{name}}", `"UseDefaultValue"`, `"RejectMessage"`,
-			"include_original_headers = true", "include_original_headers = false", "SES:SendEmail", "SES:SendRawEmail", `default_value  = "none"`, `default_value  = "other"`,
+			"include_original_headers = true", "include_original_headers = false", "SES:SendEmail", "SES:SendRawEmail",
 		},
 		imports: map[string]string{
 			"aws_ses_configuration_set.orders": "orders", "aws_ses_event_destination.topic": "orders/topic", "aws_ses_template.hello": "hello",
 			"aws_ses_email_identity.shop": "shop@example.com", "aws_ses_domain_identity.example": "example.com", "aws_ses_domain_dkim.example": "example.com",
-			"aws_ses_domain_mail_from.example": "example.com", "aws_ses_identity_policy.example": "example.com|policy",
+			"aws_ses_domain_mail_from.example": "example.com", "aws_ses_identity_policy.example": "arn:aws:ses:us-east-1::identity/example.com|policy",
 			"aws_ses_identity_notification_topic.bounces": "example.com|Bounce",
 		},
 	},
