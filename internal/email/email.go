@@ -91,7 +91,8 @@ type Complaint struct {
 	UserAgent  string   // of the report's generator
 	Type       string   // feedback type of RFC 5965: "abuse"; "" = not said
 	FeedbackID string
-	Arrived    time.Time // when the provider got the message's complaint; zero = not said
+	Arrived    time.Time // when the provider got the message; zero = not said
+	At         time.Time // when the complaint was sent; zero = now
 }
 
 // Parcel is what a Transport needs to hand a message over.

@@ -110,7 +110,7 @@ func (in *Intake) Complained(ctx context.Context, id string, c Complaint) error 
 	}
 	h := happening{
 		id:   m.ID + "/complaint/" + shortHash(append([]string{c.Type}, recipients...)...),
-		kind: event.EmailComplaint, at: in.when(&m, time.Time{}), recipients: recipients, complaint: &c,
+		kind: event.EmailComplaint, at: in.when(&m, c.At), recipients: recipients, complaint: &c,
 	}
 	return in.take(ctx, backComplaint, &m, h)
 }

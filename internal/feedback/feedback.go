@@ -8,7 +8,9 @@ package feedback
 
 import (
 	"errors"
+	"net/mail"
 	"strings"
+	"time"
 )
 
 var (
@@ -18,6 +20,13 @@ var (
 	// is out of office, or has read the message.
 	ErrAutomatic = errors.New("the message is an automatic reply")
 )
+
+// Sent returns when a message says that it was sent; false = it does not say.
+// Source: RFC 5322 section 3.6.1.
+func Sent(raw []byte) (at time.Time, ok bool) {
+	at, err := mail.ParseDate(read(raw).fields.Get("Date"))
+	return at, err == nil
+}
 
 // Field is a field of a header, its value unfolded.
 type Field struct{ Name, Value string }

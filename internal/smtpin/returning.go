@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -119,9 +120,27 @@ func (s *returning) take(ctx context.Context, raw []byte) (result string, reply 
 	return s.bounced(ctx, raw, &report)
 }
 
+// skew is how far a date may be from our own clock to be believed. A server that brings a report again, because our reply was lost, may
+// have tried for days (RFC 5321 4.5.4.1).
+const (
+	skewBack    = 7 * 24 * time.Hour
+	skewForward = 5 * time.Minute
+)
+
+// sent returns when a report was sent, by its own date if that can be true: then it is the same each time that the report is brought,
+// and so is the event.
+func (s *returning) sent(raw []byte) time.Time {
+	now := s.s.Now()
+	at, ok := feedback.Sent(raw)
+	if !ok || at.Before(now.Add(-skewBack)) || at.After(now.Add(skewForward)) {
+		return now
+	}
+	return at
+}
+
 // bounced tells of a bounce message, for each recipient that it is about.
 func (s *returning) bounced(ctx context.Context, raw []byte, report *feedback.Report) (string, *smtp.SMTPError) {
-	bounces := s.bounces(report)
+	bounces := bouncesOf(report, s.sent(raw))
 	if len(bounces) == 0 {
 		return ignored, errTakenWords
 	}
@@ -141,11 +160,10 @@ func (s *returning) bounced(ctx context.Context, raw []byte, report *feedback.Re
 	return bounced, errTakenWords
 }
 
-// bounces are what a report says of those who did not get the message, or not yet.
-func (s *returning) bounces(report *feedback.Report) (all []email.BackBounce) {
-	now := s.s.Now()
+// bouncesOf are what a report says of those who did not get the message, or not yet.
+func bouncesOf(report *feedback.Report, at time.Time) (all []email.BackBounce) {
 	if len(report.Recipients) == 0 {
-		return []email.BackBounce{{Action: feedback.Failed, ReportingMTA: report.ReportingMTA, At: now}}
+		return []email.BackBounce{{Action: feedback.Failed, ReportingMTA: report.ReportingMTA, At: at}}
 	}
 	for _, r := range report.Recipients {
 		if r.Action != feedback.Failed && r.Action != feedback.Delayed {
@@ -157,7 +175,7 @@ func (s *returning) bounces(report *feedback.Report) (all []email.BackBounce) {
 		}
 		all = append(all, email.BackBounce{
 			Recipient: who, Action: r.Action, Status: r.Status, Diagnostic: r.Diagnostic,
-			ReportingMTA: report.ReportingMTA, At: now, Delayed: r.Action == feedback.Delayed,
+			ReportingMTA: report.ReportingMTA, At: at, Delayed: r.Action == feedback.Delayed,
 		})
 	}
 	return all
@@ -176,7 +194,7 @@ func (s *returning) complained(ctx context.Context, raw []byte, c *feedback.Comp
 		ids = []string{id}
 	}
 	for _, id := range ids {
-		err := s.s.Intake.Complained(ctx, id, email.Complaint{Recipients: c.Recipients, Type: c.Type, UserAgent: c.UserAgent, Arrived: c.Arrived})
+		err := s.s.Intake.Complained(ctx, id, email.Complaint{Recipients: c.Recipients, Type: c.Type, UserAgent: c.UserAgent, Arrived: c.Arrived, At: s.sent(raw)})
 		if err == nil {
 			err = s.s.Intake.Return(ctx, id, raw)
 		}

@@ -92,6 +92,34 @@ func TestBounces(t *testing.T) {
 	}
 }
 
+// TestTheDateOfAReport brings reports with dates of their own. One that is brought again, because our reply was lost, must be told of
+// in the same words; a date that cannot be true is not believed.
+func TestTheDateOfAReport(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ date, want time.Time }{
+		"an hour ago":   {at.Add(-time.Hour), at.Add(-time.Hour)},
+		"days ago":      {at.Add(-6 * 24 * time.Hour), at.Add(-6 * 24 * time.Hour)},
+		"weeks ago":     {at.Add(-30 * 24 * time.Hour), at},
+		"soon":          {at.Add(time.Minute), at.Add(time.Minute)},
+		"in the future": {at.Add(time.Hour), at},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := &intake{}
+			listener := returning(t, in, smtpin.Settings{})
+			bounce := "Date: " + tt.date.Format(time.RFC1123Z) + "\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n" +
+				"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n" +
+				"Final-Recipient: rfc822; a@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+			if err := bring(t, listener, "", paths.For(messageID), bounce); err != nil {
+				t.Fatalf("SendMail = %v", err)
+			}
+			if len(in.bounces) != 1 || !in.bounces[0].Bounce.At.Equal(tt.want) {
+				t.Errorf("bounces = %+v, want one at %v", in.bounces, tt.want)
+			}
+		})
+	}
+}
+
 func TestComplaints(t *testing.T) {
 	t.Parallel()
 	arrived := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
@@ -103,19 +131,19 @@ func TestComplaints(t *testing.T) {
 		want   []toldComplaint
 	}{
 		"by the return path of the report": {"yahoo", "fbl@bounces.example.com", strings.NewReplacer("Original-Mail-From: <"+path, "Original-Mail-From: <"+paths.For(messageID)), []toldComplaint{
-			{messageID, email.Complaint{Recipients: []string{"someone@yahoo.example"}, Type: "abuse", UserAgent: "Yahoo!-Mail-Feedback/2.0", Arrived: arrived}},
+			{messageID, email.Complaint{Recipients: []string{"someone@yahoo.example"}, Type: "abuse", UserAgent: "Yahoo!-Mail-Feedback/2.0", Arrived: arrived, At: at}},
 		}},
 		"by the return path of the original": {"aol", "ABUSE@Bounces.example.com", strings.NewReplacer(path, strings.ToUpper(paths.For(messageID))), []toldComplaint{
-			{messageID, email.Complaint{Type: "abuse", UserAgent: "AOL SComp", Arrived: arrived}},
+			{messageID, email.Complaint{Type: "abuse", UserAgent: "AOL SComp", Arrived: arrived, At: at}},
 		}},
 		"by the Message-ID": {"jmrp", "fbl@bounces.example.com", strings.NewReplacer(id, messageID+"@email.example.com"), []toldComplaint{
-			{messageID, email.Complaint{Recipients: []string{"someone@hotmail.example"}, Type: "abuse"}},
+			{messageID, email.Complaint{Recipients: []string{"someone@hotmail.example"}, Type: "abuse", At: at}},
 		}},
 		"by a field of ours": {"headers-only", "fbl@bounces.example.com", strings.NewReplacer("X-Tidings-ID: 0100019a", "X-Tidings-ID: "+messageID), []toldComplaint{
-			{messageID, email.Complaint{Recipients: []string{"user@example.org", "second@x@example.org"}, Type: "fraud", UserAgent: "SomeGenerator/1.0", Arrived: time.Date(2005, 3, 8, 18, 0, 0, 0, time.UTC)}},
+			{messageID, email.Complaint{Recipients: []string{"user@example.org", "second@x@example.org"}, Type: "fraud", UserAgent: "SomeGenerator/1.0", Arrived: time.Date(2005, 3, 8, 18, 0, 0, 0, time.UTC), At: at}},
 		}},
 		"by the recipient": {"aol", paths.For(messageID), strings.NewReplacer(), []toldComplaint{
-			{messageID, email.Complaint{Type: "abuse", UserAgent: "AOL SComp", Arrived: arrived}},
+			{messageID, email.Complaint{Type: "abuse", UserAgent: "AOL SComp", Arrived: arrived, At: at}},
 		}},
 		"about nothing that is known": {"aol", "fbl@bounces.example.com", strings.NewReplacer(), nil},
 		"about something made up":     {"yahoo", "fbl@bounces.example.com", strings.NewReplacer(path, strings.Replace(paths.For(messageID), "bounce-a", "bounce-b", 1)), nil},
