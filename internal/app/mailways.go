@@ -177,3 +177,21 @@ func (m *mail) serves(r *http.Request) bool {
 	path, ok := strings.CutPrefix(r.URL.Path, m.visitsPath)
 	return ok && (strings.HasPrefix(path, "/L0/") || strings.HasPrefix(path, "/I0/"))
 }
+
+// SMTPAddress is where the listener of this name ("submission", "bounces") takes mail; "" = it is not open.
+func (a *App) SMTPAddress(name string) string {
+	for i, l := range a.mail.smtpIn {
+		if a.mail.smtpInNames[i] == name {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}
+
+// TrackingURL is where pixels and links are served; "" = on the API listener, or nowhere.
+func (a *App) TrackingURL() string {
+	if a.mail.visitsOn == nil {
+		return ""
+	}
+	return a.mail.visitsOn.url()
+}

@@ -27,6 +27,7 @@ func (c serveCmd) Run(ctx context.Context, w World) error {
 	if err != nil {
 		return err
 	}
+	tuneRuntime(w.Getenv)
 	log := newLogger(w.Stderr, cfg.Log.Level, cfg.Log.Format)
 	a, err := app.New(ctx, cfg, w.Version, log)
 	if err != nil {
@@ -52,8 +53,11 @@ func sayReady(out io.Writer, a *app.App) error {
 		return err
 	}
 	return json.NewEncoder(out).Encode(struct {
-		Ready bool   `json:"ready"`
-		API   string `json:"api"`
-		Admin string `json:"admin"`
-	}{true, a.APIURL(), a.AdminURL()})
+		Ready      bool   `json:"ready"`
+		API        string `json:"api"`
+		Admin      string `json:"admin"`
+		Submission string `json:"submission,omitempty"`
+		Bounces    string `json:"bounces,omitempty"`
+		Tracking   string `json:"tracking,omitempty"`
+	}{true, a.APIURL(), a.AdminURL(), a.SMTPAddress("submission"), a.SMTPAddress("bounces"), a.TrackingURL()})
 }
