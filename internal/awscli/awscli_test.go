@@ -150,6 +150,10 @@ func TestReadSES(t *testing.T) {
 				Name: "archive", Types: []string{"delivery"}, Kind: configset.KinesisFirehose,
 				ARN: "arn:aws:firehose:us-east-1:111122223333:deliverystream/mail", Role: "arn:aws:iam::111122223333:role/mail",
 			},
+			{
+				Name: "app", Enabled: true, Types: []string{"open"}, Kind: configset.Pinpoint,
+				ARN: "arn:aws:mobiletargeting:us-east-1:111122223333:apps/810c7aab86d42fb2b56c8c9661234567",
+			},
 		}},
 		{Owner: owner, Name: "empty"},
 	}}, b)

@@ -240,6 +240,12 @@ func (o *object) emailKind(d *Destination) {
 		in.end()
 		places++
 	}
+	if o.has("PinpointDestination") {
+		in := o.child("PinpointDestination")
+		d.Kind, d.ARN, d.Role = configset.Pinpoint, in.text("ApplicationArn"), ""
+		in.end()
+		places++
+	}
 	if o.has("CloudWatchDestination") {
 		in := o.child("CloudWatchDestination")
 		d.Kind, d.ARN, d.Role = configset.CloudWatch, "", ""

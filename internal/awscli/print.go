@@ -60,9 +60,11 @@ type (
 		KinesisFirehoseDestination *emailHoseDestination  `json:",omitempty"`
 		CloudWatchDestination      *metricsDestination    `json:",omitempty"`
 		SNSDestination             *emailTopicDestination `json:",omitempty"`
+		PinpointDestination        *appDestination        `json:",omitempty"` // as version 2 of the API has it; version 1 has none
 	}
 	emailHoseDestination  struct{ IAMRoleARN, DeliveryStreamARN string }
 	emailTopicDestination struct{ TopicARN string }
+	appDestination        struct{ ApplicationArn string }
 	metricsDestination    struct{ DimensionConfigurations []dimension }
 	dimension             struct{ DimensionName, DimensionValueSource, DefaultDimensionValue string }
 )
@@ -150,12 +152,12 @@ func (d *Destination) voice() voiceDestination {
 		w.KinesisFirehoseDestination = &hoseDestination{DeliveryStreamArn: d.ARN, IamRoleArn: d.Role}
 	case configset.SNS:
 		w.SnsDestination = &topicDestination{TopicArn: d.ARN}
-	case configset.CloudWatch, configset.KinesisStream:
+	case configset.CloudWatch, configset.KinesisStream, configset.Pinpoint:
 	}
 	return w
 }
 
-// email is d in the shape of the SES API, which has no other kinds.
+// email is d in the shape of the SES API, which has no other kinds but in version 2.
 func (d *Destination) email() emailDestination {
 	w := emailDestination{Name: d.Name, Enabled: d.Enabled, MatchingEventTypes: notNil(d.Types)}
 	switch d.Kind {
@@ -169,6 +171,8 @@ func (d *Destination) email() emailDestination {
 		w.KinesisFirehoseDestination = &emailHoseDestination{IAMRoleARN: d.Role, DeliveryStreamARN: d.ARN}
 	case configset.SNS:
 		w.SNSDestination = &emailTopicDestination{TopicARN: d.ARN}
+	case configset.Pinpoint:
+		w.PinpointDestination = &appDestination{ApplicationArn: d.ARN}
 	case configset.CloudWatchLogs, configset.KinesisStream:
 	}
 	return w
