@@ -15,6 +15,7 @@ type benchEmailsCmd struct {
 	APIs []string `name:"apis" default:"v2,v1" enum:"v1,v2" help:"Which API, one table each: v2 (JSON), v1 (Query) (${default})."`
 	SMTP bool     `name:"smtp" help:"Hand the mails to an SMTP server on this machine that takes and forgets them; without it they end in simulated mailboxes."`
 	DKIM bool     `name:"dkim" help:"Sign them with an RSA key of 2,048 bits."`
+	Lean bool     `name:"lean" help:"Each connection sends one signed mail again and again, which costs the client next to nothing: what the server alone can do."`
 	Body int      `default:"1024" help:"Bytes of text in a mail (${default})."`
 }
 
@@ -95,15 +96,11 @@ func (c benchEmailsCmd) round(ctx context.Context, table *tabwriter.Writer, s *s
 	if err != nil {
 		return err
 	}
-	send := c.sendV2
-	if version == "v1" {
-		send = c.sendV1
-	}
 	text := strings.Repeat("All work and no play makes Jack a dull boy.\n", c.Body/44+1)[:c.Body]
 	cpu, begun := s.cpu(), time.Now()
-	r, err := c.load.round(ctx, s.API, n, func(ctx context.Context, api *apiClient, worker, k int) error {
-		return send(ctx, api.of("ses"), fmt.Sprintf("r%d@example.org", (worker*7919+k)%10_000), text)
-	})
+	send, done := c.sending(version, n, text)
+	defer done()
+	r, err := c.load.round(ctx, s.API, n, send)
 	if err != nil {
 		return err
 	}
@@ -151,30 +148,52 @@ func (c benchEmailsCmd) await(ctx context.Context, admin string, before progress
 	}
 }
 
-// sendV2 sends a mail as the SDKs of version 2 do.
-func (benchEmailsCmd) sendV2(ctx context.Context, api *apiClient, to, text string) error {
-	type data struct{ Data string }
-	var in struct {
-		FromEmailAddress string
-		Destination      struct{ ToAddresses []string }
-		Content          struct {
-			Simple struct {
-				Subject data
-				Body    struct{ Text data }
+// sending sends mails with that text over n connections. done closes them.
+func (c benchEmailsCmd) sending(version string, n int, text string) (send operation, done func()) {
+	body := bodyV2
+	path, contentType := "/v2/email/outbound-emails", "application/json"
+	if version == "v1" {
+		body, path, contentType = bodyV1, "/", formType
+	}
+	if !c.Lean {
+		return func(ctx context.Context, api *apiClient, worker, k int) error {
+			to := fmt.Sprintf("r%d@example.org", (worker*7919+k)%10_000)
+			answer, err := api.of("ses").do(ctx, http.MethodPost, path, contentType, body(to, text))
+			if err == nil && answer.status != http.StatusOK {
+				err = fmt.Errorf("%d %s", answer.status, answer.body)
+			}
+			return err
+		}, func() {}
+	}
+	clients := make([]*leanClient, n)
+	send = func(ctx context.Context, api *apiClient, worker, _ int) (err error) {
+		if clients[worker] == nil {
+			to := fmt.Sprintf("r%d@example.org", worker)
+			if clients[worker], err = api.of("ses").lean(ctx, path, contentType, body(to, text)); err != nil {
+				return err
 			}
 		}
-		ConfigurationSetName string
+		return clients[worker].send()
 	}
-	in.FromEmailAddress, in.Destination.ToAddresses, in.ConfigurationSetName = benchSender, []string{to}, benchSet
-	in.Content.Simple.Subject.Data, in.Content.Simple.Body.Text.Data = "Hello", text
-	var out struct{ MessageID string }
-	return api.call(ctx, http.MethodPost, "/v2/email/outbound-emails", in, &out)
+	return send, func() {
+		for _, one := range clients {
+			if one != nil {
+				_ = one.conn.Close()
+			}
+		}
+	}
 }
 
-// sendV1 sends a mail as the SDKs of version 1 do.
-func (benchEmailsCmd) sendV1(ctx context.Context, api *apiClient, to, text string) error {
-	return api.form(ctx, url.Values{
+// bodyV2 is a mail as the SDKs of version 2 write it.
+func bodyV2(to, text string) []byte {
+	return fmt.Appendf(nil, `{"FromEmailAddress":%q,"Destination":{"ToAddresses":[%q]},"Content":{"Simple":{"Subject":{"Data":"Hello"},"Body":{"Text":{"Data":%q}}}},"ConfigurationSetName":%q}`,
+		benchSender, to, text, benchSet)
+}
+
+// bodyV1 is a mail as the SDKs of version 1 write it.
+func bodyV1(to, text string) []byte {
+	return []byte(url.Values{
 		"Action": {"SendEmail"}, "Version": {"2010-12-01"}, "Source": {benchSender}, "Destination.ToAddresses.member.1": {to},
 		"Message.Subject.Data": {"Hello"}, "Message.Body.Text.Data": {text}, "ConfigurationSetName": {benchSet},
-	})
+	}.Encode())
 }

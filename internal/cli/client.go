@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,21 +75,8 @@ func (c *apiClient) call(ctx context.Context, method, path string, in, out any) 
 	return json.Unmarshal(answer.body, out)
 }
 
-// form sends one operation of an API that speaks the Query protocol.
-func (c *apiClient) form(ctx context.Context, in url.Values) error {
-	answer, err := c.do(ctx, http.MethodPost, "/", "application/x-www-form-urlencoded; charset=utf-8", []byte(in.Encode()))
-	if err != nil {
-		return err
-	}
-	if answer.status/100 != 2 {
-		var why struct {
-			Error struct{ Code, Message string }
-		}
-		_ = xml.Unmarshal(answer.body, &why) // the status says enough if the body is not XML
-		return &apiError{answer.status, why.Error.Code, why.Error.Message}
-	}
-	return nil
-}
+// formType is the type of bodies of the Query protocol.
+const formType = "application/x-www-form-urlencoded; charset=utf-8"
 
 // answer is what came back for a request, read whole.
 type answer struct {
