@@ -27,7 +27,9 @@ func (c serveCmd) Run(ctx context.Context, w World) error {
 	if err != nil {
 		return err
 	}
-	tuneRuntime(w.Getenv)
+	tuning, tuned := context.WithCancel(ctx)
+	defer tuned()
+	tuneRuntime(tuning, w.Getenv)
 	log := newLogger(w.Stderr, cfg.Log.Level, cfg.Log.Format)
 	a, err := app.New(ctx, cfg, w.Version, log)
 	if err != nil {

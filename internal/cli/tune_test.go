@@ -23,3 +23,12 @@ func TestMemoryLimit(t *testing.T) {
 		t.Errorf("memoryLimit without a file = %d, want none", got)
 	}
 }
+
+func TestGCPercent(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]int{0: 300, 40 << 20: 300, 192 << 20: 300, 256 << 20: 200, 300 << 20: 140, 384 << 20: 100, 10 << 30: 100} {
+		if got := gcPercent(live); got != want {
+			t.Errorf("gcPercent(%d MiB) = %d, want %d", live>>20, got, want)
+		}
+	}
+}
