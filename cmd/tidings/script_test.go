@@ -184,6 +184,9 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.HasPrefix(args[1], "/v1/sms-voice/") {
 		service = "sms-voice"
 	}
+	if strings.Contains(args[1], "/email/") {
+		service = "ses"
+	}
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
 	ts.Check(v4.NewSigner().SignHTTP(req.Context(), credentials, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()))

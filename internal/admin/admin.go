@@ -102,6 +102,8 @@ func (s *Server) Handler() http.Handler {
 	closed.HandleFunc("GET /v1/trunks", s.trunks)
 	closed.HandleFunc("GET /v1/mails", s.mails)
 	closed.HandleFunc("GET /v1/mails/{id}", s.mail)
+	closed.HandleFunc("GET /v1/mailqueue", s.mailQueue)
+	closed.HandleFunc("POST /v1/mailqueue/retry", s.wakeMails)
 	closed.HandleFunc("GET /v1/maildns/{domain}", s.mailDNS)
 	closed.HandleFunc("GET /v1/deadletters", s.deadLetters)
 	closed.HandleFunc("POST /v1/deadletters/retry", s.retry)
@@ -158,6 +160,7 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 /v1/replay             POST {"from":"1h"} delivers kept events again
 /v1/trunks             the ways into the telephone network, and how they are doing
 /v1/mails              mails in simulated mailboxes; /v1/mails/ID one of them
+/v1/mailqueue          mails that wait for their next attempt; POST /v1/mailqueue/retry {"all":true}
 /v1/maildns/DOMAIN     what the DNS should have for mail of the domain
 /v1/deadletters        deliveries that were given up; POST /v1/deadletters/retry {"ids":[...]}, or /delete
 /v1/import             POST apps and configuration sets from elsewhere: tidings import

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -23,6 +24,22 @@ type Mail struct {
 	Size     int64     `json:"size"` // bytes
 }
 
+// QueuedMail is a mail of which not every recipient has an outcome.
+type QueuedMail struct {
+	ID        string     `json:"id"`
+	Account   string     `json:"account"`
+	Region    string     `json:"region"`
+	Set       string     `json:"set,omitempty"`
+	Accepted  time.Time  `json:"accepted"`
+	From      string     `json:"from"`
+	To        []string   `json:"to"` // those without an outcome
+	Size      int        `json:"size"`
+	Attempts  int        `json:"attempts"`
+	Due       *time.Time `json:"due,omitempty"` // when the next attempt is; absent = now
+	LastReply string     `json:"lastReply,omitempty"`
+	Host      string     `json:"host,omitempty"` // who said that
+}
+
 // DNSRecord is what the DNS should have for mail of a domain.
 type DNSRecord struct {
 	Name  string `json:"name"`
@@ -37,6 +54,10 @@ type Mails interface {
 	List(limit int, match string) ([]Mail, error)
 	// Read returns a simulated mail as it lies in the mailbox. It fails with fs.ErrNotExist if there is none of this ID.
 	Read(id string) ([]byte, error)
+	// Queue returns up to limit mails that wait or are in progress, the oldest first, beginning behind the one with the ID after.
+	Queue(ctx context.Context, after string, limit int) ([]QueuedMail, error)
+	// Wake has mails tried now that wait for their next attempt: those with the IDs, or all without any. It returns how many.
+	Wake(ids ...string) int
 	// DNS returns what the DNS should have for the domain.
 	DNS(ctx context.Context, domain string) ([]DNSRecord, error)
 }
@@ -49,15 +70,59 @@ type MailList struct {
 // maxMails is how many mails are listed at most.
 const maxMails = 10_000
 
+// mailLimit reads how many mails are asked for; false = it has refused.
+func mailLimit(w http.ResponseWriter, r *http.Request) (limit int, ok bool) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return 100, true
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxMails {
+		refuse(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxMails)+".")
+		return 0, false
+	}
+	return n, true
+}
+
+func (s *Server) mailQueue(w http.ResponseWriter, r *http.Request) {
+	limit, ok := mailLimit(w, r)
+	if !ok {
+		return
+	}
+	all, err := s.Mails.Queue(r.Context(), r.URL.Query().Get("after"), limit)
+	if err != nil {
+		s.fail(w, "mails that wait not listed", err)
+		return
+	}
+	reply(w, http.StatusOK, QueuedMails{append([]QueuedMail{}, all...)})
+}
+
+// QueuedMails is the body of /v1/mailqueue.
+type QueuedMails struct {
+	Mails []QueuedMail `json:"mails"`
+}
+
+// wakeMails is the body of POST /v1/mailqueue/retry; without IDs all are meant.
+type wakeMails struct {
+	IDs []string `json:"ids"`
+	All bool     `json:"all"`
+}
+
+func (s *Server) wakeMails(w http.ResponseWriter, r *http.Request) {
+	var in wakeMails
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in); err != nil || in.All == (len(in.IDs) > 0) {
+		refuse(w, http.StatusBadRequest, `Send {"ids":[...]} or {"all":true}.`)
+		return
+	}
+	n := s.Mails.Wake(in.IDs...)
+	s.Log.Info("mails are tried now", "asked", len(in.IDs), "all", in.All, "mails", n)
+	reply(w, http.StatusOK, map[string]int{"mails": n})
+}
+
 func (s *Server) mails(w http.ResponseWriter, r *http.Request) {
-	limit := 100
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxMails {
-			refuse(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxMails)+".")
-			return
-		}
-		limit = n
+	limit, ok := mailLimit(w, r)
+	if !ok {
+		return
 	}
 	all, err := s.Mails.List(limit, r.URL.Query().Get("match"))
 	if err != nil {
@@ -108,6 +173,21 @@ func (c *Client) Mail(ctx context.Context, id string) ([]byte, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return io.ReadAll(resp.Body)
+}
+
+// MailQueue lists mails that wait or are in progress, beginning behind the one with the ID after.
+func (c *Client) MailQueue(ctx context.Context, after string, limit int) ([]QueuedMail, error) {
+	var out QueuedMails
+	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
+	err := c.call(ctx, http.MethodGet, "/v1/mailqueue?"+q.Encode(), nil, &out)
+	return out.Mails, err
+}
+
+// RetryMails has mails tried now: those with the IDs, or all without any. It returns how many.
+func (c *Client) RetryMails(ctx context.Context, ids ...string) (int, error) {
+	var out struct{ Mails int }
+	err := c.call(ctx, http.MethodPost, "/v1/mailqueue/retry", wakeMails{IDs: ids, All: len(ids) == 0}, &out)
+	return out.Mails, err
 }
 
 // MailDNS returns what the DNS should have for mail of the domain.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,6 +36,24 @@ func (p post) Read(id string) ([]byte, error) {
 		}
 	}
 	return nil, fs.ErrNotExist
+}
+
+// Queue has one mail more than is asked for.
+func (post) Queue(_ context.Context, after string, limit int) (all []admin.QueuedMail, _ error) {
+	due := time.Unix(60, 0).UTC()
+	for _, id := range []string{"1", "2", "3"} {
+		if id > after && len(all) < limit {
+			all = append(all, admin.QueuedMail{ID: id, Account: "1", From: "a@b", To: []string{"c@d"}, Attempts: 1, Due: &due, LastReply: "451 later", Host: "mx"})
+		}
+	}
+	return all, nil
+}
+
+func (post) Wake(ids ...string) int {
+	if len(ids) == 0 {
+		return 3
+	}
+	return len(ids)
 }
 
 func (post) DNS(_ context.Context, domain string) ([]admin.DNSRecord, error) {
@@ -87,5 +106,35 @@ func TestMailsAreNoPages(t *testing.T) {
 	(&admin.Server{Mails: post{{ID: "x"}}}).Handler().ServeHTTP(w, r)
 	if got := w.Header().Get("Content-Type") + " " + w.Header().Get("X-Content-Type-Options"); got != "message/rfc822 nosniff" {
 		t.Errorf("served as %q", got)
+	}
+}
+
+func TestMailQueue(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer((&admin.Server{Mails: post{}, Log: slog.New(slog.DiscardHandler)}).Handler())
+	t.Cleanup(server.Close)
+	client := &admin.Client{URL: server.URL}
+	want, _ := post{}.Queue(t.Context(), "1", 1)
+	got, err := client.MailQueue(t.Context(), "1", 1)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("MailQueue: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := client.MailQueue(t.Context(), "", 10_001); err == nil {
+		t.Error("MailQueue of 10,001 = nil error")
+	}
+	for _, ids := range [][]string{{"1", "2"}, nil} {
+		if n, err := client.RetryMails(t.Context(), ids...); err != nil || n != (post{}).Wake(ids...) {
+			t.Errorf("RetryMails(%q) = %d, %v", ids, n, err)
+		}
+	}
+	for _, body := range []string{"", "{}", `{"ids":["1"],"all":true}`} {
+		resp, err := http.Post(server.URL+"/v1/mailqueue/retry", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("retry with %q = %d, want 400", body, resp.StatusCode)
+		}
 	}
 }

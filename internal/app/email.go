@@ -257,6 +257,27 @@ func (b mailbag) List(limit int, match string) ([]admin.Mail, error) {
 
 func (b mailbag) Read(id string) ([]byte, error) { return b.app.mail.mailboxes.Read(id) }
 
+func (b mailbag) Queue(ctx context.Context, after string, limit int) ([]admin.QueuedMail, error) {
+	waiting, err := b.app.mail.store.Waiting(ctx, after, limit)
+	all := make([]admin.QueuedMail, len(waiting))
+	for i := range waiting {
+		m, s := &waiting[i].Message, &waiting[i].State
+		all[i] = admin.QueuedMail{
+			ID: m.ID, Account: m.Tenant.Account, Region: m.Tenant.Region, Set: m.Set, Accepted: m.Accepted, From: m.Sender, To: []string{},
+			Size: m.Size, Attempts: s.Attempts, LastReply: s.Last.Text, Host: s.Last.Host,
+		}
+		for _, n := range s.Open {
+			all[i].To = append(all[i].To, m.Recipients[n])
+		}
+		if s.Due.After(time.Now()) {
+			all[i].Due = new(s.Due.UTC())
+		}
+	}
+	return all, err
+}
+
+func (b mailbag) Wake(ids ...string) int { return b.app.mail.store.Wake(ids...) }
+
 func (b mailbag) DNS(ctx context.Context, domain string) ([]admin.DNSRecord, error) {
 	return b.app.DNS(ctx, domain)
 }

@@ -18,6 +18,8 @@ import (
 type mailCmds struct {
 	List        mailListCmd        `cmd:"" help:"List the mails in simulated mailboxes, the newest first."`
 	Show        mailShowCmd        `cmd:"" help:"Print a simulated mail."`
+	Queue       mailQueueCmd       `cmd:"" help:"List the mails that wait for their next attempt, the oldest first."`
+	Retry       mailRetryCmd       `cmd:"" help:"Try mails now that wait for their next attempt."`
 	Mailboxes   mailboxesCmd       `cmd:"" help:"List the simulated mailboxes and what each does."`
 	DNS         mailDNSCmd         `cmd:"" name:"dns" help:"Print what the DNS should have for mail of a domain."`
 	Credentials mailCredentialsCmd `cmd:"" help:"Print the SMTP credentials of an access key."`
@@ -98,6 +100,75 @@ func (c mailShowCmd) Run(ctx context.Context, w World) error {
 	raw, err := c.client(w).Mail(ctx, c.ID)
 	if err == nil {
 		_, err = w.Stdout.Write(append(raw, '\n'))
+	}
+	return err
+}
+
+type mailQueueCmd struct {
+	remote
+	JSON  bool `name:"json" help:"Print whole entries, one JSON object a line."`
+	Limit int  `default:"100" help:"How many at most (${default})."`
+}
+
+// queuedPerCall is how many mails are asked for at a time.
+const queuedPerCall = 1000
+
+func (c mailQueueCmd) Run(ctx context.Context, w World) error {
+	if c.Limit < 1 {
+		return misuse{fmt.Errorf("--limit must be at least 1")}
+	}
+	client, out := c.client(w), json.NewEncoder(w.Stdout)
+	table := tabwriter.NewWriter(w.Stdout, 0, 0, 2, ' ', 0)
+	for after, left := "", c.Limit; left > 0; {
+		mails, err := client.MailQueue(ctx, after, min(left, queuedPerCall))
+		if err != nil {
+			return err
+		}
+		if len(mails) == 0 {
+			break
+		}
+		for i := range mails {
+			if c.JSON {
+				err = out.Encode(mails[i])
+			} else {
+				err = printQueued(table, &mails[i])
+			}
+			if err != nil {
+				return err
+			}
+		}
+		after, left = mails[len(mails)-1].ID, left-len(mails)
+	}
+	return table.Flush()
+}
+
+func printQueued(table *tabwriter.Writer, m *admin.QueuedMail) error {
+	due := "now"
+	if m.Due != nil {
+		due = m.Due.Format(time.DateTime)
+	}
+	last := "-"
+	if m.LastReply != "" {
+		last = clip(strings.TrimSpace(m.Host + " " + m.LastReply))
+	}
+	_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d attempts\tnext %s\t%s\n",
+		m.ID, m.Accepted.UTC().Format(time.DateTime), cmp.Or(m.From, "<>"), strings.Join(m.To, " "), m.Attempts, due, last)
+	return err
+}
+
+type mailRetryCmd struct {
+	remote
+	All bool     `help:"All there are."`
+	IDs []string `arg:"" optional:"" name:"id" help:"IDs of mails, from mail queue."`
+}
+
+func (c mailRetryCmd) Run(ctx context.Context, w World) error {
+	if c.All == (len(c.IDs) > 0) {
+		return misuse{fmt.Errorf("name mails by ID, or say --all")}
+	}
+	n, err := c.client(w).RetryMails(ctx, c.IDs...)
+	if err == nil {
+		_, err = fmt.Fprintf(w.Stdout, "%d tried now\n", n)
 	}
 	return err
 }

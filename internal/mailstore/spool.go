@@ -102,23 +102,28 @@ func (s *Store) open(m *mail) (*job, error) {
 		return j, err
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
-		key := []byte(m.id)
-		head := tx.Bucket(bucketHeads).Get(key)
-		if head == nil {
-			return fmt.Errorf("mail %s has no head", m.id)
-		}
-		message, brief, err := decodeHead(m.id, head)
-		if err == nil && brief {
-			message, _, err = splitBody(m.id, tx.Bucket(bucketBodies).Get(key))
-		}
-		if err != nil {
-			return err
-		}
-		j.message = message
-		j.state, err = decodeState(tx.Bucket(bucketStates).Get(key), len(message.Recipients))
+		j.message, j.state, err = readMail(tx, m.id)
 		return err
 	})
 	return j, err
+}
+
+// readMail reads a mail that waits, without its content.
+func readMail(tx *bbolt.Tx, id string) (message email.Message, state email.State, err error) {
+	key := []byte(id)
+	head := tx.Bucket(bucketHeads).Get(key)
+	if head == nil {
+		return message, state, fmt.Errorf("mail %s has no head", id)
+	}
+	message, brief, err := decodeHead(id, head)
+	if err == nil && brief {
+		message, _, err = splitBody(id, tx.Bucket(bucketBodies).Get(key))
+	}
+	if err != nil {
+		return message, state, err
+	}
+	state, err = decodeState(tx.Bucket(bucketStates).Get(key), len(message.Recipients))
+	return message, state, err
 }
 
 func (j *job) hand() email.Job {
