@@ -380,26 +380,3 @@ func TestRate(t *testing.T) {
 		t.Errorf("status for another operation = %d, want 200", got)
 	}
 }
-
-func TestCORSOrigin(t *testing.T) {
-	t.Parallel()
-	for origin, vary := range map[string]string{"": "", "*": "", "https://console.example": "Origin"} {
-		g := newRig()
-		g.options.CORSOrigin = origin
-		h := g.post(t, "").Header()
-		if h.Get("Access-Control-Allow-Origin") != origin || h.Get("Vary") != vary {
-			t.Errorf("origin %q: reply has %q and Vary %q, want Vary %q", origin, h.Get("Access-Control-Allow-Origin"), h.Get("Vary"), vary)
-		}
-	}
-}
-
-// TestABodyThatSaysItIsTooLargeIsNotRead sends one that cannot be read.
-func TestABodyThatSaysItIsTooLargeIsNotRead(t *testing.T) {
-	t.Parallel()
-	g := newRig()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/words/x", io.NopCloser(broken{}))
-	r.ContentLength = 1<<20 + 1
-	if w := g.do(t, awsapi.NewHandler(g.options), r); w.Body.String() != " Refused3: The request body must be at most 1048576 bytes." {
-		t.Errorf("reply = %q, want TooLarge", w.Body)
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"tidings/internal/arn"
 	"tidings/internal/configset"
 	"tidings/internal/sink"
@@ -235,5 +237,30 @@ func TestNewTarget(t *testing.T) {
 	}
 	if _, err := sink.NewTarget(owner, configset.Destination{ARN: "nowhere"}); err == nil {
 		t.Error("NewTarget of a broken ARN worked")
+	}
+}
+
+// TestTargetsOfMetrics are told apart by their dimensions, and operators can bind them.
+func TestTargetsOfMetrics(t *testing.T) {
+	t.Parallel()
+	owner := tenant.Tenant{Account: "123456789012", Region: "eu-west-1"}
+	metrics := configset.Destination{Kind: configset.CloudWatch}
+	one := []configset.Dimension{{Name: "a", Source: configset.MessageTag, Default: "x"}, {Name: "b", Source: configset.LinkTag, Default: "y"}}
+	target, err := sink.NewTarget(owner, metrics, one...)
+	if err != nil || target.ARN.String() != "arn:aws:cloudwatch:eu-west-1:123456789012:metrics" {
+		t.Fatalf("NewTarget = %v, %v", target.ARN, err)
+	}
+	if diff := cmp.Diff(one, target.Dimensions()); diff != "" {
+		t.Errorf("Dimensions (-want +got):\n%s", diff)
+	}
+	if same, err := sink.NewTarget(owner, metrics, one...); err != nil || same != target {
+		t.Errorf("the same once more = %+v, %v", same, err)
+	}
+	if other, err := sink.NewTarget(owner, metrics, one[:1]...); err != nil || other == target {
+		t.Errorf("with fewer dimensions = %+v, %v, want another target", other, err)
+	}
+	topic, err := sink.NewTarget(owner, configset.Destination{Kind: configset.SNS, ARN: "arn:aws:sns:eu-west-1:123456789012:a"})
+	if err != nil || topic.Dimensions() != nil {
+		t.Errorf("dimensions of a topic = %v, %v, want none", topic.Dimensions(), err)
 	}
 }
