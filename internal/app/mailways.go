@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -62,7 +63,9 @@ func smtpSettings(cfg *config.Email) (smtpout.Settings, error) {
 	}
 	r := &cfg.Relay
 	s.Relay, s.RelayTLS, s.MaxConnections = r.Server, smtpout.RelayTLS(r.TLS), r.Connections
-	s.Username, s.Password, s.PlainAuth = r.Username, string(r.Password), r.TLS == "none" || r.TLS == "opportunistic"
+	s.Username, s.Password = r.Username, string(r.Password)
+	host, _, err := net.SplitHostPort(r.Server)
+	s.PlainAuth = err == nil && config.IsLoopback(host) // a relay on this machine, such as a tunnel
 	if r.CA == "" && r.ServerName == "" {
 		return s, nil
 	}
