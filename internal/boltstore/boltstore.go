@@ -16,16 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
-	"tidings/internal/fault"
+	"tidings/internal/boltfile"
 	"tidings/internal/pinpoint"
 	"tidings/internal/tenant"
 )
@@ -58,7 +54,7 @@ func (o Options) withDefaults() Options {
 // Store keeps endpoints. It implements pinpoint.EndpointStore and is safe for concurrent use.
 type Store struct {
 	opts    Options
-	db      *bbolt.DB
+	db      *boltfile.File
 	cache   *cache
 	metrics *metrics
 
@@ -83,29 +79,21 @@ var (
 	bucketIndex     = []byte("index")     // number, kind, length of text, text, ID: nothing
 	bucketWords     = []byte("words")     // number, kind, hash: nothing
 	bucketDropped   = []byte("dropped")   // number: nothing
-	bucketMeta      = []byte("meta")      // version: layout
 )
 
 // layout is the version of the buckets that this program writes and reads.
 const layout = 1
 
-var keyVersion = []byte("version")
-
-// lockTimeout is how long to wait for another process to give the file free.
-const lockTimeout = time.Second
-
 // Open opens the file. The caller closes the Store.
 func Open(opts Options) (*Store, error) {
 	opts = opts.withDefaults()
-	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("create the directory of endpoints: %w", err)
-	}
-	db, err := bbolt.Open(opts.Path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	db, err := boltfile.Open(opts.Path, "endpoints", layout, bbolt.Options{FreelistType: bbolt.FreelistMapType},
+		bucketApps, bucketEndpoints, bucketIndex, bucketWords, bucketDropped)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", opts.Path, err)
+		return nil, err
 	}
 	s := &Store{opts: opts, db: db, cache: newCache(opts.CacheBytes), queue: make(chan *request, maxWaiting)}
-	if err := s.prepare(); err != nil {
+	if err := s.readNumbers(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if s.metrics, err = newMetrics(s, opts.Registerer); err != nil {
@@ -117,29 +105,7 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare makes the buckets and reads the numbers of the apps.
-func (s *Store) prepare() error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketApps, bucketEndpoints, bucketIndex, bucketWords, bucketDropped, bucketMeta} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		meta := tx.Bucket(bucketMeta)
-		switch v := meta.Get(keyVersion); {
-		case v == nil:
-			return meta.Put(keyVersion, []byte{layout})
-		case len(v) != 1 || v[0] != layout:
-			return fmt.Errorf("it has layout %v, this program knows %d", v, layout)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("prepare %s: %w", s.opts.Path, err)
-	}
-	return s.readNumbers()
-}
-
+// readNumbers reads the numbers of the apps.
 func (s *Store) readNumbers() error {
 	numbers := map[pinpoint.AppKey]number{}
 	err := s.db.View(func(tx *bbolt.Tx) error {
@@ -169,10 +135,7 @@ func (s *Store) close() error {
 	s.stop()
 	s.work.Wait()
 	s.metrics.unregister()
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", s.opts.Path, err)
-	}
-	return nil
+	return s.db.Close()
 }
 
 // number returns the app's number; 0 = it has none.
@@ -194,7 +157,7 @@ func (s *Store) Endpoint(_ context.Context, app pinpoint.AppKey, id string) (*pi
 		return e, nil
 	}
 	size := 0
-	err := s.view(func(tx *bbolt.Tx) (err error) {
+	err := s.db.Read(func(tx *bbolt.Tx) (err error) {
 		value := tx.Bucket(bucketEndpoints).Get(endpointKey(n, id))
 		size = len(value)
 		e, err = decodeEndpoint(app.App, id, value)
@@ -215,7 +178,7 @@ func (s *Store) OfUser(_ context.Context, app pinpoint.AppKey, user string, limi
 		return nil, nil
 	}
 	var all []*pinpoint.Endpoint
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := s.db.Read(func(tx *bbolt.Tx) error {
 		for _, id := range indexed(tx, n, indexUser, user, limit) {
 			e, err := decodeEndpoint(app.App, id, tx.Bucket(bucketEndpoints).Get(endpointKey(n, id)))
 			if err != nil {
@@ -237,7 +200,7 @@ func (s *Store) Words(_ context.Context, app pinpoint.AppKey) ([]pinpoint.Word, 
 		return nil, nil
 	}
 	var words []pinpoint.Word
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := s.db.Read(func(tx *bbolt.Tx) error {
 		return eachKey(tx.Bucket(bucketWords), n.bytes(), func(k []byte) error {
 			if len(k) != wordKeyLength {
 				return fmt.Errorf("a word has a key of %d bytes instead of %d", len(k), wordKeyLength)
@@ -249,36 +212,8 @@ func (s *Store) Words(_ context.Context, app pinpoint.AppKey) ([]pinpoint.Word, 
 	return words, err
 }
 
-// view reads in a transaction.
-func (s *Store) view(read func(tx *bbolt.Tx) error) error {
-	err := s.db.View(read)
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return closedFault()
-	}
-	if err != nil {
-		return fmt.Errorf("read endpoints: %w", err)
-	}
-	return nil
-}
-
 func parseApp(s string) (app pinpoint.AppKey, ok bool) {
 	account, rest, ok1 := cut(s)
 	region, id, ok2 := cut(rest)
 	return pinpoint.AppKey{Tenant: tenant.Tenant{Account: account, Region: region}, App: id}, ok1 && ok2
-}
-
-func closedFault() error {
-	return fault.New(fault.Unavailable, "", "The service is shutting down. Try again.")
-}
-
-func fullFault(cause error) error {
-	f := fault.New(fault.Unavailable, "", "The storage of endpoints is full, so nothing can be accepted. Try again later.")
-	f.Err = cause
-	return f
-}
-
-func writeFault(cause error) error {
-	f := fault.New(fault.Unavailable, "", "The storage of endpoints cannot be written. Try again later.")
-	f.Err = cause
-	return f
 }

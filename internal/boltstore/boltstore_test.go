@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.etcd.io/bbolt"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/fault"
 	"tidings/internal/pinpoint"
 )
@@ -315,7 +316,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "endpoints.db")
 	s := open(t, Options{Path: path})
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte{layout + 1}) })
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(boltfile.Meta).Put(boltfile.KeyVersion, []byte{layout + 1}) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.etcd.io/bbolt"
 )
 
 // metrics are what the store counts.
@@ -32,7 +31,7 @@ func newMetrics(s *Store, r prometheus.Registerer) (*metrics, error) {
 		bytes: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tidings_endpoints_bytes",
 			Help: "Bytes of the file of endpoints that are in use.",
-		}, s.usedNow),
+		}, func() float64 { return s.db.Count(s.db.Used) }),
 		memory: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tidings_endpoints_cache_bytes",
 			Help: "Memory that cached endpoints take, estimated.",
@@ -66,15 +65,6 @@ func (m *metrics) unregister() {
 func (m *metrics) committed(took time.Duration, endpoints int) {
 	m.commits.Observe(took.Seconds())
 	m.written.Add(float64(endpoints))
-}
-
-// usedNow is used for who has no transaction; 0 when the store is closed.
-func (s *Store) usedNow() (bytes float64) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		bytes = float64(s.used(tx))
-		return nil
-	})
-	return bytes
 }
 
 func (c *cache) size() (bytes float64) {

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/pinpoint"
 )
 
@@ -44,14 +43,14 @@ func (s *Store) Drop(ctx context.Context, app pinpoint.AppKey) error {
 
 func (s *Store) commit(ctx context.Context, r *request) error {
 	if s.life.Err() != nil {
-		return closedFault()
+		return boltfile.Closed()
 	}
 	select {
 	case s.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.life.Done():
-		return closedFault()
+		return boltfile.Closed()
 	}
 	select {
 	case err := <-r.done:
@@ -66,7 +65,7 @@ func (s *Store) commit(ctx context.Context, r *request) error {
 	case err := <-r.done:
 		return err
 	default:
-		return closedFault()
+		return boltfile.Closed()
 	}
 }
 
@@ -102,7 +101,7 @@ func (s *Store) batch(first *request) (rubbish bool) {
 	var answers []answer
 	err := s.db.Update(func(tx *bbolt.Tx) (err error) {
 		b.tx = tx
-		b.full = s.used(tx) >= s.opts.MaxBytes
+		b.full = s.db.Used(tx) >= s.opts.MaxBytes
 		for r := first; r != nil; r = s.more(b) {
 			refusal, err := b.take(r)
 			answers = append(answers, answer{r, refusal})
@@ -165,10 +164,7 @@ func (s *Store) broken(err error) error {
 	if again := s.readNumbers(); again != nil {
 		err = errors.Join(err, again)
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, bolterrors.ErrMaxSizeReached) {
-		return fullFault(err)
-	}
-	return writeFault(err)
+	return s.db.Refused(err)
 }
 
 // publish makes the batch visible to readers.
@@ -187,11 +183,6 @@ func (s *Store) publish(b *batch) {
 	for key, c := range b.changed {
 		s.cache.written(key, c.endpoint, c.size)
 	}
-}
-
-// used returns how many bytes of the file are in use.
-func (s *Store) used(tx *bbolt.Tx) int64 {
-	return tx.Size() - int64(s.db.Stats().FreePageN)*int64(s.db.Info().PageSize)
 }
 
 // batch is a transaction under way.
@@ -228,7 +219,7 @@ func (b *batch) take(r *request) (refusal, err error) {
 		return refusal, nil
 	}
 	if b.full && t.adds {
-		return fullFault(nil), nil
+		return b.store.db.Full(nil), nil
 	}
 	return nil, t.flush()
 }

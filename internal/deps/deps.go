@@ -74,8 +74,9 @@ var rooms = map[string][]string{
 	// The disk.
 	"datadir":   {},
 	"natsstore": {"configset", "datadir", "event", "fanout", "fault", "pinpoint", "sink", "tenant", "voice"},
-	"boltstore": {"fault", "pinpoint", "tenant"},
-	"mailstore": {"email", "event", "fault", "tenant"},
+	"boltfile":  {"fault"},
+	"boltstore": {"boltfile", "fault", "pinpoint", "tenant"},
+	"mailstore": {"boltfile", "email", "event", "fault", "tenant"},
 
 	// Edges: wire to domain.
 	"awsapi":      {"account", "fault", "tenant"},
@@ -114,7 +115,7 @@ var libraries = map[string][]string{
 	"github.com/prometheus/client_golang": {everything},
 	"github.com/rogpeppe/go-internal":     {"api/apitest"},
 	"github.com/standard-webhooks":        {"sink/webhook"},
-	"go.etcd.io/bbolt":                    {"boltstore", "mailstore"},
+	"go.etcd.io/bbolt":                    {"boltfile", "boltstore", "mailstore"},
 	"github.com/twmb/franz-go":            {"sink/kafka"},
 	"golang.org/x":                        {everything},
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/email"
 )
 
@@ -149,7 +150,7 @@ func (s *spool) take(ctx context.Context, closed <-chan struct{}) (*mail, error)
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-closed:
-		err = closedFault()
+		err = boltfile.Closed()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,18 +14,15 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/email"
-	"tidings/internal/fault"
 )
 
 // Options say how a Store is to be run.
@@ -69,7 +66,7 @@ func (o Options) withDefaults() Options {
 // concurrent use. For each mail that waits it holds about 170 bytes of memory, and all identities.
 type Store struct {
 	opts    Options
-	db      *bbolt.DB
+	db      *boltfile.File
 	metrics *metrics
 
 	changes chan *change // what is to be written
@@ -99,34 +96,25 @@ var (
 	bucketSuppressed = []byte("suppressed")     // OWNER address: why and since when
 	bucketSettings   = []byte("settings")       // OWNER: the settings
 	bucketCounts     = []byte("counts")         // OWNER begin of the span: its counts
-	bucketMeta       = []byte("meta")           // version: layout; heads: how many there are, and their bytes
 )
 
 // layout is the version of the buckets that this program writes and reads.
 const layout = 1
 
-var (
-	keyVersion = []byte("version")
-	keyHeads   = []byte("heads")
-)
-
-// lockTimeout is how long to wait for another process to give the file free.
-const lockTimeout = time.Second
+// keyHeads is in the bucket that each file has.
+var keyHeads = []byte("heads")
 
 // Open opens the file. The caller closes the Store. After a crash the whole file is looked through for its free pages.
 func Open(opts Options) (*Store, error) {
 	opts = opts.withDefaults()
-	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("create the directory of mails: %w", err)
-	}
-	db, err := bbolt.Open(opts.Path, 0o600, &bbolt.Options{
-		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(opts.MaxBytes),
+	db, err := boltfile.Open(opts.Path, "mails", layout, bbolt.Options{
+		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(opts.MaxBytes),
 		// The list of free pages grows to megabytes when a full spool drains, and would be written with every commit. It is
 		// written when the store closes, and found again after a crash.
 		NoFreelistSync: true,
-	})
+	}, bucketHeads, bucketBodies, bucketStates, bucketTemplates, bucketParts, bucketIdentities, bucketSuppressed, bucketSettings, bucketCounts)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", opts.Path, err)
+		return nil, err
 	}
 	s := &Store{
 		opts: opts, db: db, changes: make(chan *change, maxWaiting), spool: newSpool(opts.MemoryBytes), templates: newTemplateCache(),
@@ -154,29 +142,8 @@ func mapSize(maxBytes int64) int {
 	return int(min(maxBytes+maxBytes/4, 1<<40))
 }
 
-// prepare makes the buckets and reads what is held in memory.
+// prepare reads what is held in memory.
 func (s *Store) prepare() error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{
-			bucketHeads, bucketBodies, bucketStates, bucketTemplates, bucketParts, bucketIdentities, bucketSuppressed, bucketSettings,
-			bucketCounts, bucketMeta,
-		} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		meta := tx.Bucket(bucketMeta)
-		switch v := meta.Get(keyVersion); {
-		case v == nil:
-			return meta.Put(keyVersion, []byte{layout})
-		case len(v) != 1 || v[0] != layout:
-			return fmt.Errorf("it has layout %v, this program knows %d", v, layout)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	return s.db.View(func(tx *bbolt.Tx) error {
 		for _, read := range []func(tx *bbolt.Tx) error{s.spool.read, s.identities.read, s.settings.read, s.counts.read} {
 			if err := read(tx); err != nil {
@@ -203,38 +170,7 @@ func (s *Store) close() error {
 	if err != nil {
 		err = fmt.Errorf("write counts and the list of free pages: %w", err)
 	}
-	if closing := s.db.Close(); closing != nil {
-		err = errors.Join(err, fmt.Errorf("close %s: %w", s.opts.Path, closing))
-	}
-	return err
-}
-
-// view reads in a transaction.
-func (s *Store) view(read func(tx *bbolt.Tx) error) error {
-	err := s.db.View(read)
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return closedFault()
-	}
-	if err != nil {
-		return fmt.Errorf("read mails: %w", err)
-	}
-	return nil
-}
-
-func closedFault() error {
-	return fault.New(fault.Unavailable, "", "The service is shutting down. Try again.")
-}
-
-func fullFault(cause error) error {
-	f := fault.New(fault.Unavailable, "", "The storage of mails is full, so nothing can be accepted. Try again later.")
-	f.Err = cause
-	return f
-}
-
-func writeFault(cause error) error {
-	f := fault.New(fault.Unavailable, "", "The storage of mails cannot be written. Try again later.")
-	f.Err = cause
-	return f
+	return errors.Join(err, s.db.Close())
 }
 
 var (

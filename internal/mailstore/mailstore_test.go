@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/fault"
 )
 
@@ -48,7 +49,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mail.db")
 	s := open(t, Options{Path: path})
-	err := s.commit(within(t), &change{edit: func(b *batch, _ *change) error { return b.put(bucketMeta, keyVersion, []byte{layout + 1}) }})
+	err := s.commit(within(t), &change{edit: func(b *batch, _ *change) error { return b.put(boltfile.Meta, boltfile.KeyVersion, []byte{layout + 1}) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,19 +84,10 @@ func (s *spool) locked(count func() int64) float64 {
 }
 
 func (s *Store) countHeads() float64 {
-	return s.countOnDisk(func(tx *bbolt.Tx) int64 { return readHeadCount(tx).n })
+	return s.db.Count(func(tx *bbolt.Tx) int64 { return readHeadCount(tx).n })
 }
 
 func (s *Store) countHeadBytes() float64 {
-	return s.countOnDisk(func(tx *bbolt.Tx) int64 { return readHeadCount(tx).bytes })
+	return s.db.Count(func(tx *bbolt.Tx) int64 { return readHeadCount(tx).bytes })
 }
-func (s *Store) usedNow() float64 { return s.countOnDisk(s.used) }
-
-// countOnDisk is 0 when the store is closed.
-func (s *Store) countOnDisk(count func(tx *bbolt.Tx) int64) (n float64) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		n = float64(count(tx))
-		return nil
-	})
-	return n
-}
+func (s *Store) usedNow() float64 { return s.db.Count(s.db.Used) }

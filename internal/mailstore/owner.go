@@ -45,7 +45,7 @@ func checkName(resource, name string) error {
 // visit says whether a record counts.
 func (s *Store) page(ctx context.Context, bucket []byte, t tenant.Tenant, after string, limit int, visit func(tx *bbolt.Tx, name string, value []byte) (bool, error)) (more bool, err error) {
 	prefix := ownerKey(t, "")
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.db.Read(func(tx *bbolt.Tx) error {
 		from := ownerKey(t, after)
 		c := tx.Bucket(bucket).Cursor()
 		for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {

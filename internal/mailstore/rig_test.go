@@ -154,7 +154,7 @@ func settled(t testing.TB, s *Store) {
 // keys counts the keys of a bucket.
 func keys(t testing.TB, s *Store, bucket []byte) (n int) {
 	t.Helper()
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := s.db.Read(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucket).ForEach(func(_, _ []byte) error { n++; return nil })
 	})
 	if err != nil {

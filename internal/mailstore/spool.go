@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"tidings/internal/boltfile"
 	"tidings/internal/email"
 )
 
@@ -62,7 +63,7 @@ const overhead = 512
 func (s *Store) Next(ctx context.Context) (email.Job, error) {
 	for {
 		if s.life.Err() != nil {
-			return email.Job{}, closedFault()
+			return email.Job{}, boltfile.Closed()
 		}
 		m, err := s.spool.take(ctx, s.life.Done())
 		if err != nil {
@@ -73,7 +74,7 @@ func (s *Store) Next(ctx context.Context) (email.Job, error) {
 			return j.hand(), nil
 		}
 		if s.life.Err() != nil {
-			return email.Job{}, closedFault()
+			return email.Job{}, boltfile.Closed()
 		}
 		s.opts.Log.Error("mail cannot be read, it is tried again later", "message", m.id, "err", err)
 		s.spool.push(m, milliseconds(time.Now().Add(unreadable)))
@@ -101,7 +102,7 @@ func (s *Store) open(m *mail) (*job, error) {
 		j.state, err = decodeState(m.kept.state, len(j.message.Recipients))
 		return j, err
 	}
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.db.Read(func(tx *bbolt.Tx) error {
 		j.message, j.state, err = readMail(tx, m.id)
 		return err
 	})
@@ -137,7 +138,7 @@ func (j *job) content(context.Context) (raw []byte, err error) {
 	if k := j.mail.kept; k != nil {
 		return k.raw, nil
 	}
-	err = j.store.view(func(tx *bbolt.Tx) error {
+	err = j.store.db.Read(func(tx *bbolt.Tx) error {
 		raw = tx.Bucket(bucketBodies).Get([]byte(j.mail.id))
 		if j.message.Set == "" {
 			if _, raw, err = splitBody(j.mail.id, raw); err != nil {
@@ -223,7 +224,7 @@ func (s *Store) Find(_ context.Context, id string) (m email.Message, ok bool, er
 	if id == "" || len(id) > bbolt.MaxKeySize {
 		return m, false, nil
 	}
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.db.Read(func(tx *bbolt.Tx) error {
 		head := tx.Bucket(bucketHeads).Get([]byte(id))
 		if head == nil {
 			return nil

@@ -31,7 +31,7 @@ func decodeSuppressed(address string, value []byte) (*email.Suppressed, error) {
 // Suppressed returns an entry of the suppression list. It costs a search in the tree, some microseconds with a million entries.
 func (s *Store) Suppressed(_ context.Context, t tenant.Tenant, address string) (one *email.Suppressed, ok bool, err error) {
 	key := ownerKey(t, address)
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.db.Read(func(tx *bbolt.Tx) error {
 		value := tx.Bucket(bucketSuppressed).Get(key)
 		if value == nil {
 			return nil

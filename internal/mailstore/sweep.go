@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"tidings/internal/boltfile"
+
 	"go.etcd.io/bbolt"
 )
 
@@ -13,7 +15,7 @@ import (
 type headCount struct{ n, bytes int64 }
 
 func readHeadCount(tx *bbolt.Tx) (c headCount) {
-	if v := tx.Bucket(bucketMeta).Get(keyHeads); len(v) == 16 {
+	if v := tx.Bucket(boltfile.Meta).Get(keyHeads); len(v) == 16 {
 		c.n, c.bytes = int64(binary.BigEndian.Uint64(v)), int64(binary.BigEndian.Uint64(v[8:]))
 	}
 	return c
@@ -26,7 +28,7 @@ func (c *headCount) add(head []byte, n int64) {
 
 func (c *headCount) write(tx *bbolt.Tx) error {
 	v := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(c.n))
-	return tx.Bucket(bucketMeta).Put(keyHeads, binary.BigEndian.AppendUint64(v, uint64(c.bytes)))
+	return tx.Bucket(boltfile.Meta).Put(keyHeads, binary.BigEndian.AppendUint64(v, uint64(c.bytes)))
 }
 
 const (

@@ -42,7 +42,7 @@ func (s *Store) Template(_ context.Context, t tenant.Tenant, name string) (*emai
 	if one != nil {
 		return one, true, nil
 	}
-	err := s.view(func(tx *bbolt.Tx) (err error) {
+	err := s.db.Read(func(tx *bbolt.Tx) (err error) {
 		value := tx.Bucket(bucketTemplates).Get(key)
 		if value == nil {
 			return nil

@@ -19,7 +19,7 @@ type Waiting struct {
 // Waiting returns up to limit mails that wait or are in hand, in the order of their IDs, which is that of their acceptance, beginning
 // behind after ("" = from the first). What is just being written may be missing, or still be there.
 func (s *Store) Waiting(ctx context.Context, after string, limit int) (all []Waiting, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.db.Read(func(tx *bbolt.Tx) error {
 		bodies := tx.Bucket(bucketBodies).Cursor()
 		key, _ := bodies.Seek([]byte(after))
 		if string(key) == after {

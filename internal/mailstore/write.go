@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"syscall"
 	"time"
 
+	"tidings/internal/boltfile"
+
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // change is what is to be written: letters, or an edit.
@@ -46,7 +46,7 @@ const (
 // commit returns when the change is on disk. When ctx ends before, it may be written all the same.
 func (s *Store) commit(ctx context.Context, c *change) error {
 	if s.life.Err() != nil {
-		return closedFault()
+		return boltfile.Closed()
 	}
 	c.done = make(chan error, 1)
 	select {
@@ -54,7 +54,7 @@ func (s *Store) commit(ctx context.Context, c *change) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.life.Done():
-		return closedFault()
+		return boltfile.Closed()
 	}
 	select {
 	case err := <-c.done:
@@ -69,7 +69,7 @@ func (s *Store) commit(ctx context.Context, c *change) error {
 	case err := <-c.done:
 		return err
 	default:
-		return closedFault()
+		return boltfile.Closed()
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *change) bytes() (n int) {
 // settle writes the changes and answers those who wait. What nobody waits for and could not be written is returned.
 func (s *Store) settle(all []*change) (again []*change) {
 	if time.Since(s.broken) < rest {
-		all = s.refuse(all, fullFault(nil))
+		all = s.refuse(all, s.db.Full(nil))
 	}
 	err := s.transact(all)
 	if err != nil && slices.ContainsFunc(all, needsRoom) {
@@ -199,10 +199,7 @@ func (s *Store) transact(all []*change) error {
 		return nil
 	}
 	s.opts.Log.Error("mails cannot be written", "err", err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, bolterrors.ErrMaxSizeReached) {
-		return fullFault(err)
-	}
-	return writeFault(err)
+	return s.db.Refused(err)
 }
 
 // errNothing rolls a transaction back that has changed nothing.
@@ -259,7 +256,7 @@ func (b *batch) remove(bucket, key []byte) error {
 
 // putLetters stores the letters of all changes for which there is room, says how many, and refuses the others.
 func (b *batch) putLetters() (n int, err error) {
-	room := b.store.opts.MaxBytes - b.store.used(b.tx)
+	room := b.store.opts.MaxBytes - b.store.db.Used(b.tx)
 	var letters []*letter
 	for _, c := range b.all {
 		c.refusal = nil
@@ -267,7 +264,7 @@ func (b *batch) putLetters() (n int, err error) {
 			continue
 		}
 		if room -= int64(c.bytes()); room <= 0 {
-			c.refusal = fullFault(nil)
+			c.refusal = b.store.db.Full(nil)
 			continue
 		}
 		for i := range c.letters {
@@ -291,9 +288,4 @@ func (b *batch) putLetters() (n int, err error) {
 	}
 	b.records += 2 * len(letters)
 	return len(letters), nil
-}
-
-// used returns how many bytes of the file are in use.
-func (s *Store) used(tx *bbolt.Tx) int64 {
-	return tx.Size() - int64(s.db.Stats().FreePageN)*int64(s.db.Info().PageSize)
 }
