@@ -336,9 +336,12 @@ func wantedBy(set *configset.Set, kind event.Type) bool {
 	return false
 }
 
-// isSimulated reports whether an address is one of the mailbox simulator, which does not touch an account's reputation.
+// SimulatorDomain is the domain of SES's mailbox simulator.
 // Source: SES Developer Guide, "Using the mailbox simulator manually".
+const SimulatorDomain = "simulator.amazonses.com"
+
+// isSimulated reports whether an address is one of the mailbox simulator, which does not touch an account's reputation.
 func isSimulated(address string) bool {
-	const domain = "@simulator.amazonses.com"
+	const domain = "@" + SimulatorDomain
 	return len(address) >= len(domain) && strings.EqualFold(address[len(address)-len(domain):], domain)
 }

@@ -16,8 +16,7 @@ import (
 )
 
 // AmazonDomain is the domain of SES's mailbox simulator. Mail to it never leaves this server.
-// Source: SES Developer Guide, "Using the mailbox simulator manually".
-const AmazonDomain = "simulator.amazonses.com"
+const AmazonDomain = email.SimulatorDomain
 
 // Host is the name that the simulated servers call themselves.
 const Host = "mailboxes.tidings.invalid"
