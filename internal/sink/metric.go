@@ -11,6 +11,10 @@ import (
 	"tidings/internal/event"
 )
 
+// MetricNamespace is where metrics of mail are put, unless an operator says otherwise. AWS/SES, where SES puts them, belongs to AWS.
+// Source: CloudWatch API Reference, "PutMetricData", Namespace.
+const MetricNamespace = "SelfHosted/SES"
+
 // Metric is an event as a number that CloudWatch adds up: each counts 1.
 type Metric struct {
 	Name       string // "Delivery"

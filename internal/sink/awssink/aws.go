@@ -43,7 +43,7 @@ type Settings struct {
 	// ExternalID is sent with every AssumeRole; "" = the account of the target's tenant.
 	// A role's trust policy can demand it, so that only this server may use the role.
 	ExternalID string
-	// Namespace is where metrics are put; "" = DefaultNamespace.
+	// Namespace is where metrics are put; "" = sink.MetricNamespace.
 	Namespace string
 
 	// The server's own credentials. All empty = the default chain of the AWS SDK

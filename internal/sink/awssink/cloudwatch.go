@@ -26,11 +26,8 @@ const (
 	metricStep  = time.Minute         // to which CloudWatch adds up
 )
 
-// DefaultNamespace is where metrics of mail are put. AWS/SES, where SES puts them, belongs to AWS.
+// namespaceForm is the form of a namespace.
 // Source: CloudWatch API Reference, "PutMetricData", Namespace.
-const DefaultNamespace = "SelfHosted/SES"
-
-// namespaceForm is the form of a namespace. Source: as above.
 var namespaceForm = regexp.MustCompile(`^[A-Za-z0-9._/#:-]{1,255}$`)
 
 // isNamespace reports whether metrics can be put there.
@@ -55,7 +52,7 @@ func openMetrics(d *Driver, t sink.Target) sink.Sink {
 	return &gauge{
 		caller:     d.caller("cloudwatch", signer, nil),
 		client:     cloudwatch.NewFromConfig(d.config(signer, t.ARN.Region)),
-		namespace:  cmp.Or(d.settings.Namespace, DefaultNamespace),
+		namespace:  cmp.Or(d.settings.Namespace, sink.MetricNamespace),
 		dimensions: t.Dimensions(), now: d.settings.Now, metrics: d.settings.Metrics,
 	}
 }

@@ -91,8 +91,8 @@ func TestMetricsThatCannotBe(t *testing.T) {
 	if _, failed := partial.Failed[1]; failed || len(d.metrics) != 1 {
 		t.Errorf("Failed[1] = %v, %d metrics have come, want 1", partial.Failed[1], len(d.metrics))
 	}
-	if d.namespaces[0] != DefaultNamespace {
-		t.Errorf("namespace = %q, want %q", d.namespaces[0], DefaultNamespace)
+	if d.namespaces[0] != sink.MetricNamespace {
+		t.Errorf("namespace = %q, want %q", d.namespaces[0], sink.MetricNamespace)
 	}
 }
 

@@ -13,9 +13,6 @@ import (
 	"tidings/internal/sink"
 )
 
-// Namespace is what lines name as the metrics' namespace.
-const Namespace = "SelfHosted/SES"
-
 // Driver counts events and writes them down. It is safe for concurrent use.
 type Driver struct {
 	files    sink.Driver
@@ -119,7 +116,7 @@ type line struct {
 
 func datum(d *sink.Delivery, m sink.Metric) []byte {
 	b, err := json.Marshal(line{
-		Namespace: Namespace, MetricName: m.Name, Dimensions: m.Dimensions,
+		Namespace: sink.MetricNamespace, MetricName: m.Name, Dimensions: m.Dimensions,
 		Timestamp: m.Time.UTC().Format(time.RFC3339), Value: 1, Unit: "Count", MessageID: d.Event.Message,
 	})
 	if err != nil { // cannot be: these are strings
