@@ -26,7 +26,7 @@ func (a *App) openPinpoint() (err error) {
 	}
 	a.apps = &pinpoint.Service{
 		Store: a.store.Apps(), Endpoints: a.endpoints, Sets: a.store.ConfigurationSets(), Publisher: a.store.Events(),
-		Limits: a.limits, Check: a.bound, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
+		Limits: a.limits, Check: a.reachable, Room: a.store.Room, NoTestEvent: !cfg.TestEvent,
 		Metrics: pinpoint.NewMetrics(a.metrics),
 	}
 	return nil
@@ -39,9 +39,6 @@ func (a *App) limits(id string) quota.Limits {
 	}
 	return quota.For(quota.Production, nil)
 }
-
-// bound reports whether there is a way of delivering to d.
-func (a *App) bound(d configset.Destination) error { return a.reachable(tenant.Tenant{}, d) }
 
 // reachable reports whether there is a way of delivering to d for the tenant.
 func (a *App) reachable(t tenant.Tenant, d configset.Destination) error {

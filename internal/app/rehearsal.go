@@ -100,7 +100,7 @@ func (a *App) rehearse() stage {
 	return stage{
 		sets: &configset.Service{Store: sets, Limits: a.limits, Check: a.reachable},
 		apps: &pinpoint.Service{
-			Store: apps, Sets: sets, Limits: a.limits, Check: a.bound, Room: a.store.Room, NoTestEvent: true,
+			Store: apps, Sets: sets, Limits: a.limits, Check: a.reachable, Room: a.store.Room, NoTestEvent: true,
 			// Of no use to an import, but required.
 			Endpoints: a.endpoints, Publisher: a.store.Events(),
 		},

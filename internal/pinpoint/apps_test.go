@@ -272,7 +272,9 @@ func TestPutStreamAsksWhetherItCanBeDelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	id := r.app(t, "shop")
-	r.Check = func(d configset.Destination) error { return fmt.Errorf("nothing is bound to %s", d.ARN) }
+	r.Check = func(_ tenant.Tenant, d configset.Destination) error {
+		return fmt.Errorf("nothing is bound to %s", d.ARN)
+	}
 	_, err := r.PutStream(within(t), here, id, stream, role, eve)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "nothing is bound to "+stream) {
 		t.Errorf("PutStream = %v, want the reason", err)

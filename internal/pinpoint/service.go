@@ -30,9 +30,9 @@ type Service struct {
 	Publisher Publisher       // required
 	// Limits returns what the account may have; nil = quota.Production for everybody.
 	Limits func(account string) quota.Limits
-	// Check reports whether there is a way of delivering to d. It must not touch the
+	// Check reports whether there is a way of delivering to d for the tenant. It must not touch the
 	// network. What it says goes to the client. nil = there always is.
-	Check func(d configset.Destination) error
+	Check func(t tenant.Tenant, d configset.Destination) error
 	// Room fails with a fault while nothing new may be stored; nil = there is always room.
 	Room func() error
 	// NoTestEvent keeps the event _test.event_stream from being published when an event
@@ -55,11 +55,11 @@ func (s *Service) prepare() {
 	s.once.Do(func() {
 		s.seed = maphash.MakeSeed()
 		s.streams.Store, s.streams.Now = s.Sets, s.Now
-		s.streams.Check = func(_ tenant.Tenant, d configset.Destination) error {
+		s.streams.Check = func(t tenant.Tenant, d configset.Destination) error {
 			if s.Check == nil {
 				return nil
 			}
-			return s.Check(d)
+			return s.Check(t, d)
 		}
 		// An app has one event stream, and how many apps there are is limited already.
 		s.streams.Limits = func(string) quota.Limits { return quota.Limits{} }
