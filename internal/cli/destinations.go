@@ -27,13 +27,7 @@ func (c destinationsListCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	if c.JSON {
-		out := json.NewEncoder(w.Stdout)
-		for _, d := range list.Destinations {
-			if err := out.Encode(d); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printLines(w, list.Destinations)
 	}
 	return printDestinations(w.Stdout, list)
 }

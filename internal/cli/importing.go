@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,11 +76,8 @@ func (c importing) run(ctx context.Context, w World, r *awscli.Reader) error {
 		fmt.Fprintln(w.Stderr, "warning:", warning)
 	}
 	if c.JSON {
-		out := json.NewEncoder(w.Stdout)
-		for _, item := range done.Items {
-			if err := out.Encode(item); err != nil {
-				return err
-			}
+		if err := printLines(w, done.Items); err != nil {
+			return err
 		}
 	} else if err := c.print(w.Stdout, done); err != nil {
 		return err

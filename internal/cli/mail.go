@@ -38,13 +38,7 @@ func (c mailListCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	if c.JSON {
-		out := json.NewEncoder(w.Stdout)
-		for i := range mails {
-			if err := out.Encode(mails[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printLines(w, mails)
 	}
 	if len(mails) == 0 {
 		_, err := fmt.Fprintln(w.Stdout, "There are no simulated mails. Mail to real recipients is not kept.")

@@ -24,6 +24,17 @@ func (r remote) client(w World) *admin.Client {
 	return &admin.Client{URL: r.Admin, Token: token}
 }
 
+// printLines prints whole entries, one JSON object a line.
+func printLines[T any](w World, all []T) error {
+	out := json.NewEncoder(w.Stdout)
+	for i := range all {
+		if err := out.Encode(all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 type eventsCmds struct {
 	Tail eventsTailCmd `cmd:"" help:"Print events as they happen."`
 }

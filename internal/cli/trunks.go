@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -22,13 +21,7 @@ func (c trunksCmd) Run(ctx context.Context, w World) error {
 		return err
 	}
 	if c.JSON {
-		out := json.NewEncoder(w.Stdout)
-		for i := range trunks {
-			if err := out.Encode(trunks[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printLines(w, trunks)
 	}
 	if len(trunks) == 0 {
 		_, err := fmt.Fprintln(w.Stdout, "There are no trunks: calls go to simulated phones. See docs/telephony.md.")
